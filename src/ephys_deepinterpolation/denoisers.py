@@ -1,0 +1,78 @@
+"""The rivals that every claim about the network is measured against."""
+
+import numpy as np
+
+
+def unfold_rows(contexts: np.ndarray, rows: int) -> np.ndarray:
+    """Put the contexts of the `rows` rows around each row side by side.
+
+    Parameters
+    ----------
+    contexts : numpy.ndarray, shape (images, image rows, features)
+    rows : int
+        Odd; rows beyond the image are zero.
+
+    Returns
+    -------
+    numpy.ndarray, shape (images, image rows, rows x features)
+    """
+    reach = rows // 2
+    padded = np.pad(contexts, ((0, 0), (reach, reach), (0, 0)))
+    height = contexts.shape[1]
+    return np.concatenate([padded[:, shift : shift + height] for shift in range(rows)], axis=-1)
+
+
+class LinearInterpolation:
+    """Ridge regression of a frame on its context: the best a linear interpolation can do.
+
+    Fed batch by batch through its normal equations, so that memory does not grow with the data.
+
+    Parameters
+    ----------
+    rows : int
+        Rows of context around each row, odd.
+    features, columns : int
+        Features and targets of one row.
+    """
+
+    # Relative to the mean diagonal of the normal equations: small enough to let a band-limited
+    # signal be interpolated as exactly as it can be.
+    _REGULARIZATION = 1e-5
+
+    def __init__(self, rows: int, features: int, columns: int):
+        self.rows, self.columns = rows, columns
+        size = rows * features
+        self._gram = np.zeros((columns, size, size))
+        self._moment = np.zeros((columns, size))
+
+    def add(self, contexts: np.ndarray, targets: np.ndarray, mask: np.ndarray) -> None:
+        """Add a batch.
+
+        Parameters
+        ----------
+        contexts : numpy.ndarray, shape (images, image rows, features)
+        targets, mask : numpy.ndarray, shape (images, image rows, columns)
+        """
+        unfolded = unfold_rows(contexts, self.rows)
+        shared = unfolded.reshape(-1, unfolded.shape[-1])
+        gram = shared.T @ shared if mask.all() else None
+        for column in range(self.columns):
+            valid = mask[..., column].astype(bool)
+            inputs = shared if gram is not None else unfolded[valid]
+            self._gram[column] += gram if gram is not None else inputs.T @ inputs
+            self._moment[column] += inputs.T @ targets[..., column][valid]
+
+    def kernel(self) -> np.ndarray:
+        """Solve for the weights: float32, shape (rows, features, columns)."""
+        solutions = []
+        for gram, moment in zip(self._gram, self._moment, strict=True):
+            ridge = self._REGULARIZATION * max(np.trace(gram) / len(gram), 1e-12)
+            solutions.append(np.linalg.solve(gram + ridge * np.eye(len(gram)), moment))
+        kernel = np.stack(solutions, axis=-1).reshape(self.rows, -1, self.columns)
+        return kernel.astype(np.float32)
+
+
+def interpolate_linearly(kernel: np.ndarray, contexts: np.ndarray) -> np.ndarray:
+    """Predict targets (images, image rows, columns) from contexts with a ridge kernel."""
+    rows, _, columns = kernel.shape
+    return unfold_rows(contexts, rows) @ kernel.reshape(-1, columns)

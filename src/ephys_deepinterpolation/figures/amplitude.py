@@ -1,0 +1,203 @@
+"""Accuracy against the size of the true unit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from ephys_deepinterpolation.figures import style
+
+UNITS_PER_BIN = 6
+MOST_BINS = 8
+RESAMPLES = 2000
+
+
+def amplitude_edges(peaks: np.ndarray) -> np.ndarray:
+    """Return edges of bins that hold equal numbers of units.
+
+    Parameters
+    ----------
+    peaks : ndarray, (n_units,)
+        Peak of each true unit, µV.
+
+    Returns
+    -------
+    ndarray, (n_bins + 1,)
+        Quantiles of the peaks: about 6 units to a bin, 8 bins at most; distinct and ascending.
+    """
+    bins = int(np.clip(len(peaks) // UNITS_PER_BIN, 1, MOST_BINS))
+    return np.unique(np.quantile(peaks, np.linspace(0, 1, bins + 1)))
+
+
+def binned_accuracy(peaks: np.ndarray, accuracy: np.ndarray, edges: np.ndarray) -> pd.DataFrame:
+    """Return the mean accuracy in each bin of amplitude, with a bootstrap interval over units.
+
+    Parameters
+    ----------
+    peaks, accuracy : ndarray, (n_units,)
+        Peak in µV and accuracy of each true unit.
+    edges : ndarray, (n_bins + 1,)
+        Edges of the bins, µV; the last one is inclusive.
+
+    Returns
+    -------
+    DataFrame, one row per bin that holds a unit
+        `peak_uv` (geometric mean), `mean`, `low`, `high` (2.5 and 97.5 percent quantiles of
+        means of resampled units; empty for one unit), `units`.
+    """
+    generator = np.random.default_rng(0)
+    bins = max(1, len(edges) - 1)
+    member = np.clip(np.searchsorted(edges, peaks, side="right") - 1, 0, bins - 1)
+    rows = []
+    for index in range(bins):
+        inside = member == index
+        if not inside.any():
+            continue
+        values = accuracy[inside]
+        draws = generator.integers(0, len(values), (RESAMPLES, len(values)))
+        low, high = np.quantile(values[draws].mean(axis=1), [0.025, 0.975])
+        rows.append(
+            {
+                "peak_uv": float(np.exp(np.log(peaks[inside]).mean())),
+                "mean": float(values.mean()),
+                "low": float(low) if len(values) > 1 else np.nan,
+                "high": float(high) if len(values) > 1 else np.nan,
+                "units": len(values),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+@style.styled
+def plot_accuracy_amplitude(
+    units: pd.DataFrame,
+    reference: str | None = None,
+    conditions: Sequence[str] | None = None,
+) -> Figure:
+    """Draw accuracy against the peak of the true unit, a line per condition.
+
+    Parameters
+    ----------
+    units : DataFrame, one row per true unit x condition x sorter x replicate
+        The table `units`; `peak_uv` in µV. Background units are left out, replicates pooled.
+    reference : str, optional
+        The reference condition, drawn in grey.
+    conditions : sequence of str, optional
+        Every condition of the study, in order, for colours that are the same in every figure.
+
+    Returns
+    -------
+    Figure
+        One panel per dataset and sorter: a point per unit, and the mean in bins of amplitude
+        with its 95 % interval (units resampled within a bin).
+    """
+    asked = style.asked_units(units)
+    judged = not asked.empty and asked["accuracy"].notna().any()
+    if not judged and (asked.empty or not (asked["status"] == "failed").any()):
+        return style.notice("No ground truth: there is no accuracy to draw.")
+    known = style.study_conditions(asked, conditions)
+    colours = style.condition_colours(known, reference)
+    markers = style.condition_markers(known, reference)
+    keys = style.dataset_sorter_panels(asked)
+    columns = min(2, len(keys))
+    figure, axes = style.panels(len(keys), columns, 2.9, extra_height=0.3, sharey=True)
+    for axis, (dataset, sorter) in zip(axes, keys, strict=True):
+        rows = style.rows_of(asked, {"dataset": dataset, "sorter": sorter})
+        _draw_panel(axis, rows, style.in_order(rows["condition"], known), colours, markers)
+        axis.set_title(f"{sorter}\n{dataset}, {_count_label(rows)}")
+    style.outside_legend(
+        figure,
+        [
+            Line2D([], [], color=colours[name], marker=markers[name], markersize=4, label=name)
+            for name in style.in_order(asked["condition"], known)
+        ],
+    )
+    return figure
+
+
+def _count_label(rows: pd.DataFrame) -> str:
+    counts = rows.dropna(subset=["accuracy"]).groupby("condition", sort=False).size()
+    if counts.empty:
+        return "n = 0"
+    if counts.min() == counts.max():
+        return f"n = {style.counted(int(counts.iloc[0]), 'unit')}"
+    return f"n = {counts.min()} to {counts.max()} units by condition"
+
+
+def _draw_panel(
+    axis: Axes,
+    rows: pd.DataFrame,
+    names: Sequence[str],
+    colours: dict[str, str],
+    markers: dict[str, str],
+) -> None:
+    axis.set_xscale("log")
+    style.log_ticks(axis.xaxis)
+    axis.set_ylim(-0.03, 1.03)
+    axis.set_xlabel("Peak of the true unit (µV)")
+    axis.set_ylabel("Accuracy")
+    valid = rows.dropna(subset=["accuracy", "peak_uv"])
+    valid = valid[valid["peak_uv"] > 0]
+    missing = _missing_lines(rows, valid, names)
+    if valid.empty:
+        axis.set_xticks([])
+        style.say(axis, "\n".join(missing) or "no ground truth", style.WARNING)
+        return
+    distinct = valid.drop_duplicates(["replicate", "unit"])
+    edges = amplitude_edges(distinct["peak_uv"].to_numpy(float))
+    for name in names:
+        of_name = valid[valid["condition"] == name]
+        if not of_name.empty:
+            _draw_condition(axis, of_name, edges, colours[name], markers[name])
+    if missing:
+        axis.text(
+            0.02,
+            0.98,
+            "\n".join(missing),
+            transform=axis.transAxes,
+            va="top",
+            color=style.WARNING,
+            fontsize=7.5,
+        )
+
+
+def _draw_condition(
+    axis: Axes, rows: pd.DataFrame, edges: np.ndarray, colour: str, marker: str
+) -> None:
+    peaks, accuracy = rows["peak_uv"].to_numpy(float), rows["accuracy"].to_numpy(float)
+    axis.scatter(
+        peaks, accuracy, s=9, color=colour, marker=marker, alpha=0.45, linewidth=0, clip_on=False
+    )
+    means = binned_accuracy(peaks, accuracy, edges)
+    axis.plot(
+        means["peak_uv"],
+        means["mean"],
+        color=colour,
+        marker=marker,
+        markersize=4,
+        markeredgecolor="white",
+        markeredgewidth=0.5,
+        linewidth=1.5,
+        zorder=3,
+    )
+    axis.fill_between(
+        means["peak_uv"], means["low"], means["high"], color=colour, alpha=0.14, linewidth=0
+    )
+
+
+def _missing_lines(rows: pd.DataFrame, valid: pd.DataFrame, names: Sequence[str]) -> list[str]:
+    lines = []
+    for name in names:
+        of_name = rows[rows["condition"] == name]
+        failed = of_name["replicate"][of_name["status"] == "failed"].nunique()
+        if failed:
+            partly = (valid["condition"] == name).any()
+            lines.append(f"{name}: failed" + (f" in {failed} replicates" if partly else ""))
+        elif (of_name["status"] == "empty").any():
+            lines.append(f"{name}: found no unit")
+    return lines

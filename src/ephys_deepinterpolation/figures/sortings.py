@@ -1,0 +1,180 @@
+"""How many units each sorter returned, and of which class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from ephys_deepinterpolation.figures import style
+
+CLASSES = {
+    "well_detected": ("well detected", "#0173b2"),
+    "overmerged": ("overmerged", "#cc78bc"),
+    "redundant": ("redundant", "#de8f05"),
+    "false_positive": ("false positive", "#a33c00"),
+}
+OTHER = ("other", "#c9c9c9")
+UNKNOWN = ("sorted, no ground truth", "#8f8f8f")
+
+
+def count_classes(row: pd.Series) -> tuple[dict[str, int], bool]:
+    """Split the sorted units of one sorting into classes that add up to their number.
+
+    Parameters
+    ----------
+    row : Series
+        One row of the table `sortings`, with status ``ok``.
+
+    Returns
+    -------
+    dict
+        Label of the class to its number. Where the classes name more units than were sorted
+        (a unit may be of two classes), the last ones are drawn smaller.
+    bool
+        Whether that happened.
+    """
+    total = 0 if pd.isna(row["sorted_units"]) else int(row["sorted_units"])
+    if all(pd.isna(row[name]) for name in CLASSES):
+        return {UNKNOWN[0]: total}, False
+    left = total
+    counts: dict[str, int] = {}
+    overlap = False
+    for name, (label, _) in CLASSES.items():
+        number = 0 if pd.isna(row[name]) else int(row[name])
+        overlap = overlap or number > left
+        counts[label] = min(number, left)
+        left -= counts[label]
+    counts[OTHER[0]] = left
+    return counts, overlap
+
+
+@style.styled
+def plot_sortings(
+    sortings: pd.DataFrame,
+    reference: str | None = None,
+    conditions: Sequence[str] | None = None,
+) -> Figure:
+    """Draw the number of sorted units by class, one panel per dataset and sorter.
+
+    Parameters
+    ----------
+    sortings : DataFrame, one row per condition x sorter x replicate
+        The table `sortings`. With replicates, the mean over those that ran is drawn.
+    reference : str, optional
+        The reference condition, marked as such.
+    conditions : sequence of str, optional
+        Every condition of the study, in the order to draw.
+
+    Returns
+    -------
+    Figure
+        A stacked bar per condition, the reference in bold; a dashed line at the true units.
+    """
+    if sortings.empty:
+        return style.notice("Nothing was sorted.")
+    known = style.study_conditions(sortings, conditions)
+    keys = style.dataset_sorter_panels(sortings)
+    columns = 3 if sortings["condition"].nunique() <= 3 else 2
+    if len(keys) <= 2 or len(keys) == 4:
+        columns = 2
+    figure, axes = style.panels(len(keys), columns, panel_height=2.8, extra_height=0.4)
+    drawn: list[str] = []
+    overlaps = False
+    for axis, (dataset, sorter) in zip(axes, keys, strict=True):
+        rows = style.rows_of(sortings, {"dataset": dataset, "sorter": sorter})
+        labels, overlap = _draw_panel(axis, rows, style.in_order(rows["condition"], known))
+        drawn += labels
+        overlaps = overlaps or overlap
+        axis.set_title(f"{sorter}\n{dataset}")
+        for label in axis.get_xticklabels():
+            if label.get_text() == style.wrapped(reference or ""):
+                label.set_fontweight("bold")
+    for axis, (dataset, _) in zip(axes, keys, strict=True):
+        of_dataset = sortings.loc[sortings["dataset"] == dataset, ["sorted_units", "true_units"]]
+        largest = np.nanmax(of_dataset.to_numpy(float, na_value=np.nan), initial=1.0)
+        axis.set_ylim(0, 1.18 * float(largest))
+    style.outside_legend(figure, _legend_handles(drawn, sortings, overlaps), columns=4)
+    return figure
+
+
+def _draw_panel(axis: Axes, rows: pd.DataFrame, names: Sequence[str]) -> tuple[list[str], bool]:
+    colours = dict([*CLASSES.values(), OTHER, UNKNOWN])
+    drawn: list[str] = []
+    overlaps = False
+    for position, name in enumerate(names):
+        of_name = rows[rows["condition"] == name]
+        ran = of_name[of_name["status"] != "failed"]
+        splits = [count_classes(row) for _, row in ran.iterrows()]
+        means = pd.DataFrame([counts for counts, _ in splits]).fillna(0).mean()
+        base = 0.0
+        for label, number in means.items():
+            if number > 0:
+                axis.bar(position, number, 0.68, bottom=base, color=colours[str(label)])
+                base += float(number)
+                drawn.append(str(label))
+        overlap = any(flag for _, flag in splits)
+        overlaps = overlaps or overlap
+        _write_total(axis, position, base, of_name, overlap)
+    true_units = rows["true_units"].dropna()
+    if len(true_units):
+        axis.axhline(float(true_units.mean()), color="black", linestyle="--", linewidth=1.0)
+    style.limit_categories(axis, len(names))
+    axis.set_xticks(range(len(names)), [style.wrapped(name) for name in names])
+    axis.set_ylabel("Sorted units")
+    return drawn, overlaps
+
+
+def _write_total(
+    axis: Axes, position: int, total: float, rows: pd.DataFrame, overlap: bool
+) -> None:
+    failed = int((rows["status"] == "failed").sum())
+    ran = rows[rows["status"] != "failed"]
+    if ran.empty:
+        axis.text(
+            position, 0, " failed", color=style.WARNING, rotation=90, ha="center", va="bottom"
+        )
+        return
+    text = f"{total:g}" if len(ran) == 1 else f"{total:.1f}"
+    text += "*" if overlap else ""
+    if len(ran) > 1:
+        totals = ran["sorted_units"].fillna(0).to_numpy(float)
+        axis.scatter([position] * len(totals), totals, s=8, color="black", zorder=3)
+        total = max(total, float(totals.max()))
+    if failed:
+        text = f"{failed} failed\n{text}"
+    colour = style.WARNING if failed or total == 0 else "black"
+    axis.annotate(
+        text,
+        (position, total),
+        xytext=(0, 2),
+        textcoords="offset points",
+        ha="center",
+        va="bottom",
+        color=colour,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
+    )
+
+
+def _legend_handles(
+    drawn: Sequence[str], sortings: pd.DataFrame, overlaps: bool
+) -> list[Patch | Line2D]:
+    handles: list[Patch | Line2D] = [
+        Patch(color=colour, label=label)
+        for label, colour in [*CLASSES.values(), OTHER, UNKNOWN]
+        if label in drawn
+    ]
+    if sortings["true_units"].notna().any():
+        handles.append(Line2D([], [], color="black", linestyle="--", label="true units"))
+    if (sortings.groupby(["dataset", "condition", "sorter"]).size() > 1).any():
+        handles.append(
+            Line2D([], [], color="black", marker=".", linestyle="none", label="one replicate")
+        )
+    if overlaps:
+        handles.append(Line2D([], [], linestyle="none", label="* some units are of two classes"))
+    return handles

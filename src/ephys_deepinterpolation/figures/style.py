@@ -1,0 +1,297 @@
+"""One look for every figure: fonts, colours, panels, wording, and a byte-stable way to save."""
+
+from __future__ import annotations
+
+import functools
+import math
+import textwrap
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, ParamSpec, cast
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+Parameters = ParamSpec("Parameters")
+
+FULL_WIDTH = 7.2
+"""Width of a figure over both columns of a paper, inches."""
+
+REFERENCE_COLOUR = "#4d4d4d"
+MUTED = "#767676"
+WARNING = "#a33c00"
+
+CONDITION_COLOURS = (
+    "#0173b2",
+    "#de8f05",
+    "#029e73",
+    "#cc78bc",
+    "#d55e00",
+    "#56b4e9",
+    "#ca9161",
+    "#8c6bb1",
+)
+CONDITION_MARKERS = ("s", "^", "D", "v", "P", "X", "p", "h")
+
+RC: dict[str, Any] = {
+    **sns.axes_style("ticks"),
+    "font.family": ["DejaVu Sans"],
+    "font.size": 8.5,
+    "axes.labelsize": 8.5,
+    "axes.titlesize": 8.5,
+    "axes.titlelocation": "left",
+    "axes.titlepad": 5.0,
+    "axes.linewidth": 0.8,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.unicode_minus": True,
+    "figure.titlesize": 9.5,
+    "xtick.labelsize": 8.0,
+    "ytick.labelsize": 8.0,
+    "xtick.major.width": 0.8,
+    "ytick.major.width": 0.8,
+    "xtick.major.size": 3.0,
+    "ytick.major.size": 3.0,
+    "xtick.minor.size": 1.5,
+    "ytick.minor.size": 1.5,
+    "legend.fontsize": 8.0,
+    "legend.frameon": False,
+    "lines.linewidth": 1.2,
+    "savefig.facecolor": "white",
+    "svg.fonttype": "path",
+    "svg.hashsalt": "ephys-deepinterpolation",
+    "pdf.fonttype": 42,
+}
+
+METADATA: dict[str, dict[str, None]] = {
+    ".svg": {"Date": None},
+    ".pdf": {"CreationDate": None, "ModDate": None},
+    ".png": {"Software": None},
+}
+
+
+def applied() -> AbstractContextManager[None]:
+    """Return a context in which matplotlib draws in this style."""
+    return mpl.rc_context(cast(Any, RC))
+
+
+def styled(function: Callable[Parameters, Figure]) -> Callable[Parameters, Figure]:
+    """Decorate a function that draws a figure, so that it draws in this style."""
+
+    @functools.wraps(function)
+    def wrapper(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Figure:
+        with applied():
+            return function(*args, **kwargs)
+
+    return wrapper
+
+
+def save(figure: Figure, path: str | Path, dpi: float = 200.0) -> Path:
+    """Write a figure; the same figure gives the same bytes whenever it is written.
+
+    Text becomes outlines in SVG, so that it looks the same where the font is not installed.
+
+    Parameters
+    ----------
+    figure : Figure
+        The figure.
+    path : str or Path
+        Where to; the suffix decides: ``.svg``, ``.pdf`` or ``.png``.
+    dpi : float
+        Dots per inch, of a PNG and of images inside SVG and PDF.
+
+    Returns
+    -------
+    Path
+        The path written.
+    """
+    path = Path(path)
+    if path.suffix not in METADATA:
+        raise ValueError(f"{path.name}: a figure is saved as {', '.join(METADATA)}")
+    with applied():
+        figure.savefig(path, dpi=dpi, metadata=METADATA[path.suffix])
+    return path
+
+
+def in_order(values: Iterable[object], first: Sequence[str] | None = None) -> list[str]:
+    """Return the distinct values: those in `first` in its order, the others as they appear."""
+    present = list(dict.fromkeys(str(value) for value in values if not pd.isna(cast(Any, value))))
+    given = [name for name in dict.fromkeys(first or ()) if name in present]
+    return given + [name for name in present if name not in given]
+
+
+def condition_colours(conditions: Sequence[str], reference: str | None = None) -> dict[str, str]:
+    """Return a fixed colour for each condition.
+
+    Parameters
+    ----------
+    conditions : sequence of str
+        Every condition of the study, in its order. The order decides the colours.
+    reference : str, optional
+        The reference condition, drawn in dark grey; it takes no colour from the others.
+
+    Returns
+    -------
+    dict
+        Condition to hexadecimal colour.
+    """
+    return _assign(conditions, reference, CONDITION_COLOURS, REFERENCE_COLOUR)
+
+
+def condition_markers(conditions: Sequence[str], reference: str | None = None) -> dict[str, str]:
+    """Return a fixed marker for each condition, so that no figure rests on colour alone."""
+    return _assign(conditions, reference, CONDITION_MARKERS, "o")
+
+
+def _assign(
+    conditions: Sequence[str], reference: str | None, cycle: Sequence[str], of_reference: str
+) -> dict[str, str]:
+    others = [name for name in dict.fromkeys(conditions) if name != reference]
+    chosen = {name: cycle[index % len(cycle)] for index, name in enumerate(others)}
+    if reference is not None:
+        chosen[reference] = of_reference
+    return chosen
+
+
+def study_conditions(table: pd.DataFrame, conditions: Sequence[str] | None) -> list[str]:
+    """Return all conditions that colours depend on: those given, then those of the table."""
+    return list(dict.fromkeys([*(conditions or ()), *in_order(table["condition"])]))
+
+
+def panels(
+    count: int,
+    columns: int,
+    panel_height: float,
+    width: float = FULL_WIDTH,
+    extra_height: float = 0.0,
+    **subplot_arguments: Any,
+) -> tuple[Figure, list[Axes]]:
+    """Return a figure and its first `count` axes; axes left over are taken away.
+
+    Parameters
+    ----------
+    count : int
+        Number of panels.
+    columns : int
+        Panels side by side.
+    panel_height, width, extra_height : float
+        Height of a row of panels, width of the figure, room for a legend; inches.
+    **subplot_arguments
+        For `Figure.subplots`.
+    """
+    columns = max(1, min(columns, count))
+    rows = math.ceil(count / columns)
+    figure = Figure(figsize=(width, rows * panel_height + extra_height), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False, **subplot_arguments)
+    axes = list(grid.ravel())
+    for axis in axes[count:]:
+        axis.remove()
+    for index in range(count):
+        if index + columns >= count:
+            axes[index].tick_params(labelbottom=True)
+    return figure, axes[:count]
+
+
+def notice(message: str) -> Figure:
+    """Return a figure that only says why there is nothing to draw."""
+    with applied():
+        figure = Figure(figsize=(FULL_WIDTH, 1.2))
+        figure.text(0.5, 0.5, message, ha="center", va="center", color=MUTED, fontsize=10)
+    return figure
+
+
+def say(axis: Axes, message: str, colour: str = MUTED) -> None:
+    """Write a message in the middle of a panel that has nothing to show."""
+    axis.text(
+        0.5,
+        0.5,
+        message,
+        transform=axis.transAxes,
+        ha="center",
+        va="center",
+        color=colour,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 2.0},
+    )
+
+
+def outside_legend(figure: Figure | SubFigure, handles: Sequence[Any], columns: int = 6) -> None:
+    """Put one legend for all panels below them."""
+    if handles:
+        figure.legend(
+            handles=list(handles),
+            loc="outside lower center",
+            ncols=max(1, min(columns, len(handles))),
+            columnspacing=1.4,
+            handlelength=1.6,
+        )
+
+
+def limit_categories(axis: Axes, count: int, least: int = 3) -> None:
+    """Set x limits around categories 0, 1, ..., wide enough that a single one stays slim."""
+    room = 0.6 + max(0.0, (least - count) / 2)
+    axis.set_xlim(-room, count - 1 + room)
+
+
+def log_ticks(axis: Any) -> None:
+    """Label a logarithmic axis at 1, 2 and 5 times the powers of ten, as plain numbers."""
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def wrapped(name: str, width: int = 13) -> str:
+    """Return a name broken into lines at its hyphens and spaces."""
+    return "\n".join(textwrap.wrap(name, width)) or name
+
+
+def signed(value: float, digits: int = 3) -> str:
+    """Return a number with its sign: ``+0.031``, ``−0.020``, ``0.000``."""
+    text = f"{value:.{digits}f}"
+    if float(text) == 0.0:
+        return text.lstrip("-")
+    return "−" + text[1:] if text.startswith("-") else "+" + text
+
+
+def counted(number: int, noun: str) -> str:
+    """Return ``1 unit`` or ``3 units``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def asked_units(units: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of `units` whose true unit is not part of the background."""
+    if units.empty:
+        return units
+    background = units["background"].map(is_true).astype(bool)
+    return units[~background]
+
+
+def is_true(value: object) -> bool:
+    """Return whether a cell holds true, whichever file it was read from; empty is not true."""
+    if pd.isna(cast(Any, value)):
+        return False
+    return str(value).lower() in {"true", "1", "1.0"}
+
+
+def dataset_sorter_panels(table: pd.DataFrame) -> list[tuple[str, str]]:
+    """Return the pairs of dataset and sorter in a table, in their order of appearance."""
+    pairs = table[["dataset", "sorter"]].drop_duplicates()
+    return [
+        (dataset, sorter)
+        for dataset in in_order(pairs["dataset"])
+        for sorter in in_order(pairs["sorter"])
+        if ((pairs["dataset"] == dataset) & (pairs["sorter"] == sorter)).any()
+    ]
+
+
+def rows_of(table: pd.DataFrame, names: Mapping[str, object]) -> pd.DataFrame:
+    """Return the rows in which every named column holds the given value."""
+    mask = np.ones(len(table), dtype=bool)
+    for column, value in names.items():
+        mask &= (table[column] == value).to_numpy(dtype=bool, na_value=False)
+    return table[mask]

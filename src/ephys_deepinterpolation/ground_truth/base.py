@@ -1,0 +1,141 @@
+"""What is known of a recording, and how it lies on disk."""
+
+import json
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import spikeinterface as si
+from spikeinterface.core.generate import inject_templates
+
+from ephys_deepinterpolation.files import whole_folder
+from ephys_deepinterpolation.ground_truth.noise import noise_parts, silence
+
+
+@dataclass(frozen=True)
+class GroundTruth:
+    """A recording and, where they exist, its true spikes and the parts it is the sum of.
+
+    Attributes
+    ----------
+    recording : spikeinterface.BaseRecording
+        With probe and gains to µV.
+    training_recording : spikeinterface.BaseRecording or None
+        What models are to be trained on; the recording itself when None.
+    sorting : spikeinterface.BaseSorting or None
+        All true units.
+    templates : spikeinterface.Templates or None
+        Of the units in `sorting`, µV, without noise and without any filter.
+    units : pandas.DataFrame or None
+        One row per unit in `sorting`: unit, background, peak_uv, firing_rate_hz, spikes,
+        depth_um, x_um.
+    noise : dict of str to spikeinterface.BaseRecording
+        Named parts of the noise, lazy, in µV. Together with the spikes they sum to the recording,
+        but for rounding to its integers. Kept as parameters and seed: generated again when read.
+    facts : dict
+        `exhaustive` (every spike of the recording is in `sorting`), seeds, versions, parameters.
+    """
+
+    recording: si.BaseRecording
+    training_recording: si.BaseRecording | None = None
+    sorting: si.BaseSorting | None = None
+    templates: si.Templates | None = None
+    units: pd.DataFrame | None = None
+    noise: dict[str, si.BaseRecording] = field(default_factory=dict)
+    facts: dict = field(default_factory=dict)
+
+    def spikes(self, background: bool | None = None) -> si.BaseRecording:
+        """Spikes without noise as a lazy recording in µV.
+
+        Parameters
+        ----------
+        background : bool, optional
+            Only the units of the background, or only the others; all by default.
+
+        Raises
+        ------
+        ValueError
+            The truth does not say where every spike is.
+        """
+        if self.sorting is None or self.templates is None or self.units is None:
+            raise ValueError("this recording has no known spikes")
+        chosen = np.ones(len(self.units), bool)
+        if background is not None:
+            chosen = (self.units["background"] == background).to_numpy()
+        return inject_spikes(
+            self.sorting.select_units(self.sorting.unit_ids[chosen]),
+            self.templates.templates_array[chosen],
+            self.templates.nbefore,
+            self.recording,
+        )
+
+    def parts(self) -> dict[str, si.BaseRecording]:
+        """Everything the recording is the sum of, by name: `units`, `background` and the noise."""
+        if self.units is None:
+            return {}
+        spikes = {"units": self.spikes(background=False)}
+        if self.units["background"].any():
+            spikes["background"] = self.spikes(background=True)
+        return spikes | self.noise
+
+    def save(self, folder: Path | str, n_jobs: int = 1) -> None:
+        """Write everything to a folder that appears whole or not at all.
+
+        Traces are streamed in chunks of a second, so that memory does not grow with duration.
+        """
+        stream = {"n_jobs": n_jobs, "chunk_duration": "1s", "progress_bar": False}
+        with whole_folder(folder) as unfinished:
+            self.recording.save(folder=unfinished / "recording", **stream)
+            if self.training_recording is not None:
+                self.training_recording.save(folder=unfinished / "training_recording", **stream)
+            if self.sorting is not None:
+                self.sorting.save(folder=unfinished / "sorting", format="numpy_folder")
+            if self.templates is not None:
+                self.templates.to_zarr(unfinished / "templates.zarr")
+            if self.units is not None:
+                self.units.to_parquet(unfinished / "units.parquet")
+            facts = json.dumps(self.facts, indent=2, sort_keys=True)
+            (unfinished / "truth.json").write_text(facts + "\n")
+            _forget_provenance(unfinished)
+
+
+def load_ground_truth(folder: Path | str) -> GroundTruth:
+    """Read what `GroundTruth.save` wrote; traces stay on disk."""
+    folder = Path(folder)
+    facts = json.loads((folder / "truth.json").read_text())
+    recording = si.load(folder / "recording")
+
+    def read(name, reader):
+        return reader(folder / name) if (folder / name).exists() else None
+
+    return GroundTruth(
+        recording=recording,
+        training_recording=read("training_recording", si.load),
+        sorting=read("sorting", si.load),
+        templates=read("templates.zarr", si.Templates.from_zarr),
+        units=read("units.parquet", pd.read_parquet),
+        noise=noise_parts(recording, facts["noise"], facts["seed"]) if "noise" in facts else {},
+        facts=facts,
+    )
+
+
+def inject_spikes(
+    sorting: si.BaseSorting, templates: np.ndarray, nbefore: int, like: si.BaseRecording
+) -> si.BaseRecording:
+    """Templates (units, frames, channels) in µV at the spikes of a sorting, on silence.
+
+    Channels, probe and duration are those of `like`.
+    """
+    return inject_templates(sorting, templates, nbefore=nbefore, parent_recording=silence(like))
+
+
+def _forget_provenance(folder: Path) -> None:
+    """Drop what SpikeInterface notes of how a recording was made: `truth.json` says it.
+
+    For generated recordings that note may be a pickle, and it repeats every template as text.
+    """
+    for pattern in ("provenance.json", "provenance.pkl", "provenance.pickle"):
+        for path in folder.rglob(pattern):
+            path.unlink() if path.is_file() else shutil.rmtree(path)

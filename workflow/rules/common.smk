@@ -1,0 +1,69 @@
+# The configuration, checked before any job starts, and what several stages ask of it.
+
+import re
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from ephys_deepinterpolation.configuration import ConfigurationError, read_study
+from ephys_deepinterpolation.seeds import derive_seed
+
+try:
+    study = read_study(
+        config,
+        schemas=Path(workflow.current_basedir) / "../schemas",
+        config_file=", ".join(map(str, workflow.configfiles)),
+    )
+except ConfigurationError as error:
+    raise WorkflowError(str(error)) from None
+
+
+FIGURE_FORMATS = ["svg", "pdf", "png"]
+TABLE_FORMATS = ["parquet", "csv"]
+
+
+def one_of(names):
+    """A regular expression for exactly these names, for none when there are none."""
+    return "|".join(map(re.escape, names)) or "(?!)"
+
+
+def datasets_of(kind):
+    return [name for name, dataset in study.datasets.items() if dataset.kind == kind]
+
+
+def replicates_of(dataset):
+    """A recording of real tissue has no other random seed, hence one replicate."""
+    return range(1 if study.datasets[dataset].kind == "recorded" else study.replicates)
+
+
+def per_dataset(pattern, datasets=None, **others):
+    """Expand a pattern over datasets, their replicates and any other wildcards."""
+    return [
+        path
+        for dataset in (study.datasets if datasets is None else datasets)
+        for path in expand(
+            pattern, dataset=dataset, replicate=replicates_of(dataset), **others
+        )
+    ]
+
+
+def seed_of(*names):
+    """Parameter function: the seed of a job, from the study's seed, these names and its wildcards."""
+
+    def seed(wildcards):
+        return derive_seed(study.seed, *names, *wildcards)
+
+    return seed
+
+
+denoising_conditions = [name for name in study.conditions if study.model_of(name)]
+other_conditions = [name for name in study.conditions if name != study.reference]
+
+
+wildcard_constraints:
+    dataset=one_of(study.datasets),
+    replicate=r"\d+",
+    condition=one_of(study.conditions),
+    sorter=one_of(study.sorters),
+    model=one_of(study.models),
+    source=one_of(study.sources),

@@ -1,0 +1,67 @@
+# Sortings held against the truth, and the tables everything later is drawn from.
+
+
+rule compare:
+    input:
+        truth="results/ground_truth/{dataset}/{replicate}",
+        condition="results/conditions/{dataset}/{replicate}/{condition}",
+        sorting="results/sortings/{dataset}/{replicate}/{condition}/{sorter}",
+        reference_noise=f"results/artifacts/{{dataset}}/{{replicate}}/{study.reference}/noise.parquet",
+    output:
+        units="results/comparisons/{dataset}/{replicate}/{condition}/{sorter}/units.parquet",
+        sortings="results/comparisons/{dataset}/{replicate}/{condition}/{sorter}/sortings.parquet",
+    log:
+        "results/logs/comparisons/{dataset}/{replicate}/{condition}/{sorter}.log",
+    conda:
+        "../../envs/generation.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        kind=lambda wildcards: study.datasets[wildcards.dataset].kind,
+        reference=study.pipelines[study.reference],
+    message:
+        "Compare {wildcards.sorter} on {wildcards.dataset}, {wildcards.condition}, with the truth"
+    script:
+        "../scripts/compare.py"
+
+
+table_parts = {
+    **{
+        name: per_dataset(
+            f"results/comparisons/{{dataset}}/{{replicate}}/{{condition}}/{{sorter}}/{name}.parquet",
+            condition=study.conditions,
+            sorter=study.sorters,
+        )
+        for name in ("units", "sortings")
+    },
+    **{
+        name: [f"{folder}/{name}.parquet" for folder in measured]
+        for name in ("noise", "noise_parts")
+    },
+    "traces": [
+        f"results/artifacts/{dataset}/0/{condition}/traces.parquet"
+        for dataset in study.datasets
+        for condition in study.conditions
+    ],
+    "models": [str(Path(model).with_name("summary.csv")) for model in all_models],
+    "training": [str(Path(model).with_name("history.csv")) for model in all_models],
+}
+
+
+rule gather_table:
+    input:
+        lambda wildcards: table_parts[wildcards.table],
+    output:
+        multiext("results/tables/{table}", *(f".{suffix}" for suffix in TABLE_FORMATS)),
+    log:
+        "results/logs/tables/{table}.log",
+    wildcard_constraints:
+        table=one_of(table_parts),
+    localrule: True
+    conda:
+        "../../envs/report.yaml"
+    message:
+        "Gather the table {wildcards.table}"
+    script:
+        "../scripts/gather_table.py"

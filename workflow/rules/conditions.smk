@@ -1,0 +1,41 @@
+# Preprocessing pipelines, with and without a denoiser in them.
+
+all_conditions = per_dataset(
+    "results/conditions/{dataset}/{replicate}/{condition}", condition=study.conditions
+)
+
+
+def model_input(wildcards):
+    """The model that a condition denoises with, if it does."""
+    model = study.model_of(wildcards.condition)
+    if model is None:
+        return {}
+    return {
+        "model": "results/models/{dataset}/{replicate}/"
+        + f"{model}/{wildcards.condition}/model.safetensors"
+    }
+
+
+rule apply_condition:
+    input:
+        unpack(model_input),
+        truth="results/ground_truth/{dataset}/{replicate}",
+    output:
+        directory("results/conditions/{dataset}/{replicate}/{condition}"),
+    log:
+        "results/logs/conditions/{dataset}/{replicate}/{condition}.log",
+    conda:
+        "../../envs/deepinterpolation.yaml"
+    threads: lambda wildcards: 2 if wildcards.condition in denoising_conditions else 1
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        pipeline=lambda wildcards: study.pipelines[wildcards.condition],
+        threads=lambda wildcards: (
+            2 if wildcards.condition in denoising_conditions else 1
+        ),
+    message:
+        "Apply the condition {wildcards.condition} to {wildcards.dataset}"
+    script:
+        "../scripts/apply_condition.py"

@@ -1,0 +1,109 @@
+# Figures, from the tables alone.
+
+
+def figure_files(name):
+    """The files of a figure, one per format."""
+    return [f"results/figures/{name}.{suffix}" for suffix in FIGURE_FORMATS]
+
+
+# Name of a figure: the stage of the report it stands in, and the tables it is drawn from.
+overview_figures = {
+    "training": ("models", ["training", "models"]),
+    "noise": ("conditions", ["noise"]),
+    "noise_parts": ("conditions", ["noise_parts"]),
+    "sortings": ("sortings", ["sortings"]),
+    "amplitude": ("comparisons", ["units"]),
+    "effects": ("statistics", ["effects"]),
+}
+
+
+rule draw_overview:
+    input:
+        lambda wildcards: [
+            f"results/tables/{table}.parquet"
+            for table in overview_figures[wildcards.figure][1]
+        ],
+    output:
+        report(
+            "results/figures/{figure}.svg",
+            caption="../report/{figure}.rst",
+            category=lambda wildcards: overview_figures[wildcards.figure][0],
+        ),
+        multiext("results/figures/{figure}", ".pdf", ".png"),
+    log:
+        "results/logs/figures/{figure}.log",
+    wildcard_constraints:
+        figure=one_of(overview_figures),
+    conda:
+        "../../envs/report.yaml"
+    params:
+        reference=study.reference,
+        conditions=study.conditions,
+    message:
+        "Draw {wildcards.figure}"
+    script:
+        "../scripts/draw_overview.py"
+
+
+rule draw_traces:
+    input:
+        "results/tables/traces.parquet",
+    output:
+        report(
+            "results/figures/traces-{dataset}-{condition}.svg",
+            caption="../report/traces.rst",
+            category="conditions",
+        ),
+        multiext("results/figures/traces-{dataset}-{condition}", ".pdf", ".png"),
+    log:
+        "results/logs/figures/traces-{dataset}-{condition}.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        reference=study.reference,
+        conditions=study.conditions,
+    message:
+        "Draw the traces of {wildcards.dataset}, {wildcards.condition}"
+    script:
+        "../scripts/draw_traces.py"
+
+
+rule draw_accuracy:
+    input:
+        "results/tables/units.parquet",
+    output:
+        report(
+            "results/figures/accuracy-{condition}.svg",
+            caption="../report/accuracy.rst",
+            category="comparisons",
+        ),
+        multiext("results/figures/accuracy-{condition}", ".pdf", ".png"),
+    log:
+        "results/logs/figures/accuracy-{condition}.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        reference=study.reference,
+    message:
+        "Draw the accuracies of {wildcards.condition}"
+    script:
+        "../scripts/draw_accuracy.py"
+
+
+# In the order of the report: stage, caption, file name.
+figure_list = [
+    *((stage, name, name) for name, (stage, _) in list(overview_figures.items())[:3]),
+    *(
+        ("conditions", "traces", f"traces-{dataset}-{condition}")
+        for dataset in study.datasets
+        for condition in other_conditions
+    ),
+    ("sortings", "sortings", "sortings"),
+    *(
+        ("comparisons", "accuracy", f"accuracy-{condition}")
+        for condition in other_conditions
+    ),
+    ("comparisons", "amplitude", "amplitude"),
+    ("statistics", "effects", "effects"),
+]
+figures = [path for _, _, name in figure_list for path in figure_files(name)]

@@ -1,0 +1,71 @@
+# Recordings, and what is known of them: one rule per kind of dataset.
+
+all_ground_truth = per_dataset("results/ground_truth/{dataset}/{replicate}")
+
+
+rule fetch_source:
+    output:
+        directory("results/sources/{source}"),
+    log:
+        "results/logs/sources/{source}.log",
+    localrule: True
+    conda:
+        "../../envs/generation.yaml"
+    params:
+        source=lambda wildcards: study.sources[wildcards.source],
+    message:
+        "Fetch {wildcards.source}"
+    script:
+        "../scripts/fetch_source.py"
+
+
+rule generate_synthetic:
+    output:
+        directory("results/ground_truth/{dataset}/{replicate}"),
+    log:
+        "results/logs/ground_truth/{dataset}/{replicate}.log",
+    wildcard_constraints:
+        dataset=one_of(datasets_of("synthetic")),
+    conda:
+        "../../envs/generation.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        parameters=lambda wildcards: study.datasets[wildcards.dataset].parameters,
+        seed=seed_of("ground_truth"),
+    message:
+        "Generate {wildcards.dataset}, replicate {wildcards.replicate}"
+    script:
+        "../scripts/generate_synthetic.py"
+
+
+def recorded_inputs(wildcards):
+    """The package a recording comes from, or the recording's own files."""
+    parameters = study.datasets[wildcards.dataset].parameters
+    if "source" in parameters:
+        return {"source": f"results/sources/{parameters['source']}"}
+    names = ("path", "training_path")
+    return {name: parameters[name] for name in names if name in parameters}
+
+
+rule read_recorded:
+    input:
+        unpack(recorded_inputs),
+    output:
+        directory("results/ground_truth/{dataset}/{replicate}"),
+    log:
+        "results/logs/ground_truth/{dataset}/{replicate}.log",
+    wildcard_constraints:
+        dataset=one_of(datasets_of("recorded")),
+    conda:
+        "../../envs/generation.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        parameters=lambda wildcards: study.datasets[wildcards.dataset].parameters,
+    message:
+        "Read {wildcards.dataset}"
+    script:
+        "../scripts/read_recorded.py"

@@ -1,0 +1,22 @@
+# One HTML file that can be sent to somebody.
+
+
+rule write_report:
+    input:
+        tables=expand("results/tables/{table}.parquet", table=[*table_parts, "effects"]),
+        figures=[f"results/figures/{name}.svg" for _, _, name in figure_list],
+        captions=Path(workflow.current_basedir) / "../report",
+    output:
+        "results/report.html",
+    log:
+        "results/logs/report.log",
+    localrule: True
+    conda:
+        "../../envs/report.yaml"
+    params:
+        figures=figure_list,
+        config=config,
+    message:
+        "Write the report"
+    script:
+        "../scripts/write_report.py"

@@ -1,0 +1,31 @@
+"""Write the report from the tables and figures."""
+
+from ephys_deepinterpolation.jobs import start_job
+
+start_job(snakemake.log[0])
+
+from importlib.metadata import version
+from pathlib import Path
+
+import pandas as pd
+
+from ephys_deepinterpolation.report import write_report
+
+captions = Path(snakemake.input.captions)
+figures = [
+    (stage, name, (captions / f"{caption}.rst").read_text(), path)
+    for (stage, caption, name), path in zip(
+        snakemake.params.figures, snakemake.input.figures, strict=True
+    )
+]
+packages = ["ephys-deepinterpolation", "spikeinterface", "keras", "numpy", "snakemake"]
+write_report(
+    snakemake.output[0],
+    tables={Path(path).stem: pd.read_parquet(path) for path in snakemake.input.tables},
+    figures=figures,
+    settings={
+        "config": snakemake.params.config,
+        "versions": {name: version(name) for name in packages},
+        "description": (captions / "workflow.rst").read_text(),
+    },
+)
