@@ -74,7 +74,7 @@ def save_condition(recording: BaseRecording, facts: dict, folder: Path | str) ->
             (unfinished / "recording" / "provenance.json").unlink(missing_ok=True)
         else:
             recording.dump_to_json(
-                unfinished / "recording.json", relative_to=folder, include_properties=True
+                unfinished / "recording.json", relative_to=unfinished, include_properties=True
             )
         (unfinished / "condition.json").write_text(json.dumps(facts, indent=2) + "\n")
 

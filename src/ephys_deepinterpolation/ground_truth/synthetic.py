@@ -67,7 +67,11 @@ def generate_synthetic(
         for name, population in populations.items()
         if population["number"] > 0
     ]
-    sorting = si.NumpySorting.from_sorting(si.aggregate_units([each[0] for each in made]))
+    table = pd.concat([each[2] for each in made], ignore_index=True)
+    together = si.aggregate_units(
+        [each[0] for each in made], renamed_unit_ids=table["unit"].to_numpy()
+    )
+    sorting = si.NumpySorting.from_sorting(together)
     templates = np.concatenate([each[1] for each in made])
     canvas = si.generate_recording(
         num_channels=channels,
@@ -96,7 +100,7 @@ def generate_synthetic(
             unit_ids=sorting.unit_ids,
             probe=contacts,
         ),
-        units=pd.concat([each[2] for each in made], ignore_index=True),
+        units=table,
         noise=parts,
         facts={
             "kind": "synthetic",
