@@ -13,6 +13,7 @@ from ephys_deepinterpolation.configuration import DENOISING_STEP
 from ephys_deepinterpolation.files import whole_folder
 from ephys_deepinterpolation.model import Model
 
+
 def apply_condition(
     recording: BaseRecording, pipeline: list[dict], model: Model | Path | str | None = None
 ) -> BaseRecording:

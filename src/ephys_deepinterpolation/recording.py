@@ -1,6 +1,7 @@
 """`deepinterpolate`: a lazy SpikeInterface preprocessor over a trained model."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from spikeinterface.core import BaseRecording
@@ -97,7 +98,7 @@ class _Predictor:
 
     def __init__(self, model: Model):
         self._model = model
-        self._network = None
+        self._network: Any = None
 
     def __call__(self, contexts: np.ndarray) -> np.ndarray:
         """Predict images (frames, shanks, rows, columns) from their contexts."""

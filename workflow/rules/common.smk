@@ -56,6 +56,31 @@ def seed_of(*names):
     return seed
 
 
+def recorded_inputs(wildcards):
+    """The package a recording comes from, or the recording's own files."""
+    parameters = study.datasets[wildcards.dataset].parameters
+    if "source" in parameters:
+        return {"source": f"results/sources/{parameters['source']}"}
+    names = ("path", "training_path")
+    return {name: parameters[name] for name in names if name in parameters}
+
+
+def model_input(wildcards):
+    """The model that a condition denoises with, if it does."""
+    model = study.model_of(wildcards.condition)
+    if model is None:
+        return {}
+    return {
+        "model": "results/models/{dataset}/{replicate}/"
+        + f"{model}/{wildcards.condition}/model.safetensors"
+    }
+
+
+def figure_files(name):
+    """The files of a figure, one per format."""
+    return [f"results/figures/{name}.{suffix}" for suffix in FIGURE_FORMATS]
+
+
 denoising_conditions = [name for name in study.conditions if study.model_of(name)]
 other_conditions = [name for name in study.conditions if name != study.reference]
 

@@ -5,17 +5,6 @@ all_conditions = per_dataset(
 )
 
 
-def model_input(wildcards):
-    """The model that a condition denoises with, if it does."""
-    model = study.model_of(wildcards.condition)
-    if model is None:
-        return {}
-    return {
-        "model": "results/models/{dataset}/{replicate}/"
-        + f"{model}/{wildcards.condition}/model.safetensors"
-    }
-
-
 rule apply_condition:
     input:
         unpack(model_input),

@@ -1,11 +1,6 @@
 # Figures, from the tables alone.
 
 
-def figure_files(name):
-    """The files of a figure, one per format."""
-    return [f"results/figures/{name}.{suffix}" for suffix in FIGURE_FORMATS]
-
-
 # Name of a figure: the stage of the report it stands in, and the tables it is drawn from.
 overview_figures = {
     "training": ("models", ["training", "models"]),

@@ -40,15 +40,6 @@ rule generate_synthetic:
         "../scripts/generate_synthetic.py"
 
 
-def recorded_inputs(wildcards):
-    """The package a recording comes from, or the recording's own files."""
-    parameters = study.datasets[wildcards.dataset].parameters
-    if "source" in parameters:
-        return {"source": f"results/sources/{parameters['source']}"}
-    names = ("path", "training_path")
-    return {name: parameters[name] for name in names if name in parameters}
-
-
 rule read_recorded:
     input:
         unpack(recorded_inputs),

@@ -1,5 +1,7 @@
 """The parts of the noise of a synthetic recording: each a lazy recording in µV."""
 
+from collections.abc import Callable
+
 import numpy as np
 from spikeinterface.core import BaseRecording, BaseRecordingSegment
 from spikeinterface.generation import NoiseGeneratorRecording
@@ -59,7 +61,10 @@ def noise_parts(like: BaseRecording, parameters: dict[str, dict], seed: int) -> 
     seed : int
         Each part's seed derives from it.
     """
-    makers = {"independent": independent_noise, "correlated": correlated_noise}
+    makers: dict[str, Callable[..., BaseRecording]] = {
+        "independent": independent_noise,
+        "correlated": correlated_noise,
+    }
     return {
         name: makers[name](like, **values, seed=derive_seed(seed, "noise", name))
         for name, values in parameters.items()
