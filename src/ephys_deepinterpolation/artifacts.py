@@ -82,11 +82,15 @@ def parts_passed(
         gram += regressors.T @ regressors
         moment += regressors.T @ output
         samples += len(output)
+    # Of a part that is nowhere in the excerpts, nobody can say how much was passed.
+    present = np.diag(gram) > 0
+    passed = np.full(len(parts), np.nan)
+    passed[present] = np.linalg.solve(gram[np.ix_(present, present)], moment[present])
     return pd.DataFrame(
         {
             "part": list(parts),
             "level_uv": np.sqrt(np.diag(gram) / samples),
-            "passed": np.linalg.solve(gram, moment),
+            "passed": passed,
         }
     )
 

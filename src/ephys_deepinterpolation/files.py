@@ -13,10 +13,12 @@ import pandas as pd
 def whole_folder(folder: Path | str) -> Iterator[Path]:
     """Give a new folder beside the target, and move it there when the block ends well.
 
-    What was at the target is replaced; if the block raises, it stays as it was.
+    What was at the target is replaced; if the block raises, it stays as it was. One process at a
+    time may write a target.
     """
     folder = Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(folder)
     unfinished = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     unfinished.chmod(0o755)
     try:
@@ -33,10 +35,17 @@ def whole_file(path: Path | str) -> Iterator[Path]:
     """Give the path of a new file beside the target, moved there when the block ends well."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(path)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
         unfinished = Path(folder) / path.name
         yield unfinished
         unfinished.replace(path)
+
+
+def _remove_leftovers(target: Path) -> None:
+    """Remove what a killed process left beside the target."""
+    for leftover in target.parent.glob(f".{target.name}.*"):
+        shutil.rmtree(leftover, ignore_errors=True)
 
 
 def write_table(table: pd.DataFrame, *paths: Path | str) -> None:

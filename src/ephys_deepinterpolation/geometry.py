@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from spikeinterface.core import BaseRecording
 
-_POSITION_TOLERANCE_UM = 1.0
+# Finer than any pitch's fraction, so that rows 12.5 µm apart stay evenly spaced.
+_POSITION_TOLERANCE_UM = 0.1
 _LARGEST_GAP_ROWS = 8
 
 
@@ -124,9 +125,9 @@ def _rows(levels: np.ndarray, pitch: float) -> np.ndarray:
     """Row of each height: on the lattice of the pitch, wide gaps between banks cut short."""
     if len(levels) == 1:
         return np.zeros(1, dtype=int)
-    steps = np.diff(levels) / pitch
+    steps = np.minimum(np.diff(levels) / pitch, _LARGEST_GAP_ROWS)
     on_lattice = np.allclose(steps, np.round(steps), atol=0.1)
-    gaps = np.clip(np.round(steps), 1, _LARGEST_GAP_ROWS) if on_lattice else np.ones(len(steps))
+    gaps = np.round(steps) if on_lattice else np.ones(len(steps))
     return np.concatenate([[0], np.cumsum(gaps)]).astype(int)
 
 

@@ -1,8 +1,13 @@
 """What every job of the workflow does first."""
 
+import _thread
 import os
 import sys
+import threading
+import time
 from pathlib import Path
+
+import psutil
 
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -14,8 +19,16 @@ _THREAD_VARIABLES = (
 )
 
 
+_SHELLS = {"bash", "dash", "sh", "zsh"}
+_WATCH_INTERVAL_S = 1.0
+_GRACE_S = 5.0
+
+
 def start_job(log: Path | str, threads: int = 1) -> None:
     """Send this process's output to a log file and fix how many threads its libraries use.
+
+    The process also ends itself when the Snakemake that started it is gone: killed without a
+    chance to stop its jobs, it would otherwise leave them writing beside those of the next run.
 
     To be called before numpy is imported. The number of threads is part of a result: sums are
     split over them, and the last bits of a float depend on how. It therefore comes from the
@@ -31,3 +44,21 @@ def start_job(log: Path | str, threads: int = 1) -> None:
         stream.flush()
         os.dup2(descriptor, stream.fileno())
     os.close(descriptor)
+    starter = next((p for p in psutil.Process().parents() if p.name() not in _SHELLS), None)
+    if starter is not None:
+        _end_with(starter)
+
+
+def _end_with(starter: psutil.Process) -> None:
+    """End this process when another one ends."""
+
+    def watch():
+        while starter.is_running() and starter.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(_WATCH_INTERVAL_S)
+        print("the Snakemake that started this job is gone: the job stops", flush=True)
+        # Let the main thread clean up; if it is deep in native code, do not wait for it.
+        _thread.interrupt_main()
+        time.sleep(_GRACE_S)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -52,7 +52,12 @@ def build_network(
     """
     context = keras.Input((None, context_frames * columns))
     linear = keras.layers.Conv1D(
-        columns, parameters.rows, padding="same", use_bias=False, name="linear"
+        columns,
+        parameters.rows,
+        padding="same",
+        use_bias=False,
+        kernel_initializer=keras.initializers.GlorotUniform(seed=seed),
+        name="linear",
     )(context)
     hidden = context
     for layer in range(parameters.depth):

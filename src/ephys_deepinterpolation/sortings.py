@@ -34,6 +34,7 @@ class SortingRun:
     Attributes
     ----------
     sorter, version : str
+        The version is empty when the sorter is not installed.
     status : str
         `ok`, `empty` (no unit found) or `failed`.
     error : str
@@ -69,7 +70,7 @@ def sort(
     recording : BaseRecording
         Read as it is; each sorter's own preprocessing follows its parameters.
     sorter : str
-        SpikeInterface's name of an installed sorter.
+        SpikeInterface's name of it; one that is not installed fails like any other.
     parameters : dict
         Over the sorter's defaults.
     seed : int
@@ -80,11 +81,14 @@ def sort(
         parameters = {_SEED_PARAMETERS[sorter]: seed, **parameters}
     if sorter == "spykingcircus2":
         _seed_matched_filtering(seed)
+    installed = sorter_dict[sorter].is_installed()
     with whole_folder(folder) as unfinished:
         started = time.perf_counter()
         error = ""
         with _peak_memory() as memory:
             try:
+                if not installed:
+                    raise ModuleNotFoundError(f"the sorter {sorter} is not installed")
                 sorting = run_sorter(
                     sorter,
                     recording,
@@ -102,7 +106,7 @@ def sort(
         status = "failed" if error else ("ok" if len(sorting.unit_ids) else "empty")
         run = SortingRun(
             sorter=sorter,
-            version=str(sorter_dict[sorter].get_sorter_version()),
+            version=str(sorter_dict[sorter].get_sorter_version()) if installed else "",
             status=status,
             error=error,
             seconds=seconds,
@@ -140,7 +144,9 @@ def _no_units(recording: si.BaseRecording) -> si.BaseSorting:
 
 
 def _last_line(exception: Exception) -> str:
-    lines = [line.strip() for line in str(exception).splitlines() if line.strip()]
+    lines = [line.strip() for line in str(exception).splitlines()]
+    # SpikeInterface ends with a sentence of its own on a log that is gone with the scratch folder.
+    lines = [line for line in lines if line and not line.startswith("Spike sorting failed.")]
     return lines[-1] if lines else type(exception).__name__
 
 

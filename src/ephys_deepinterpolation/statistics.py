@@ -40,7 +40,7 @@ def paired_effects(
     others = judged[judged["condition"] != reference]
     for (dataset, kind, condition, sorter), group in others.groupby(columns[:4], sort=False):
         keyed = group.set_index(_PAIR)[endpoint]
-        difference = (keyed - base.reindex(keyed.index)).astype(float).dropna()
+        difference = (keyed - base.reindex(keyed.index)).astype(float).dropna().sort_index()
         recordings = [values.to_numpy() for _, values in difference.groupby(level="replicate")]
         # Each effect draws from a stream of its own, whatever else the table holds.
         name = f"{dataset}/{condition}/{sorter}/{endpoint}"

@@ -122,7 +122,7 @@ class Windows:
         frames = np.where(self._exists(frames), frames, mirrored)
         exists = self._exists(frames)
         local = np.where(exists, frames - self.first_frame, 0)
-        contexts = self.image[local] * exists[:, :, None, None, None]
+        contexts = np.where(exists[:, :, None, None, None], self.image[local], 0)
         contexts = contexts.transpose(0, 2, 3, 1, 4)
         return contexts.reshape(*contexts.shape[:3], -1)
 

@@ -12,32 +12,32 @@ overview_figures = {
 }
 
 
-rule draw_overview:
-    input:
-        lambda wildcards: [
-            f"results/tables/{table}.parquet"
-            for table in overview_figures[wildcards.figure][1]
-        ],
-    output:
-        report(
-            "results/figures/{figure}.svg",
-            caption="../report/{figure}.rst",
-            category=lambda wildcards: overview_figures[wildcards.figure][0],
-        ),
-        multiext("results/figures/{figure}", ".pdf", ".png"),
-    log:
-        "results/logs/figures/{figure}.log",
-    wildcard_constraints:
-        figure=one_of(overview_figures),
-    conda:
-        "../../envs/report.yaml"
-    params:
-        reference=study.reference,
-        conditions=study.conditions,
-    message:
-        "Draw {wildcards.figure}"
-    script:
-        "../scripts/draw_overview.py"
+for figure, (stage, table_names) in overview_figures.items():
+
+    rule:
+        name:
+            f"draw_{figure}"
+        input:
+            expand("results/tables/{table}.parquet", table=table_names),
+        output:
+            report(
+                f"results/figures/{figure}.svg",
+                caption=f"../report/{figure}.rst",
+                category=stage,
+            ),
+            multiext(f"results/figures/{figure}", ".pdf", ".png"),
+        log:
+            f"results/logs/figures/{figure}.log",
+        conda:
+            "../../envs/report.yaml"
+        params:
+            figure=figure,
+            reference=study.reference,
+            conditions=study.conditions,
+        message:
+            f"Draw {figure}"
+        script:
+            "../scripts/draw_overview.py"
 
 
 rule draw_traces:

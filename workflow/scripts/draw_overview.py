@@ -21,7 +21,7 @@ draw = {
     "noise_parts": plot_noise_parts,
     "sortings": plot_sortings,
     "training": plot_training,
-}[snakemake.wildcards.figure]
+}[snakemake.params.figure]
 figure = draw(
     *(pd.read_parquet(table) for table in snakemake.input),
     reference=snakemake.params.reference,

@@ -31,7 +31,9 @@ def fetch_package(package: str, sha256: str, folder: Path | str) -> None:
     ValueError
         Its hash is another.
     """
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
+    # Without the check of pip's own version the last line on stderr is the error.
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download"]
+    command += ["--no-deps", "--only-binary=:all:"]
     with tempfile.TemporaryDirectory() as downloads:
         finished = subprocess.run(
             [*command, "--dest", downloads, package], capture_output=True, text=True, check=False

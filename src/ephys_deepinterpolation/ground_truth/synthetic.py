@@ -168,4 +168,5 @@ def _generate_population(
 
 
 def _frames_before(sampling_frequency: float) -> int:
-    return int(_MS_BEFORE * sampling_frequency / 1000.0)
+    # As SpikeInterface rounds where it puts the peak.
+    return round(_MS_BEFORE * sampling_frequency / 1000.0)

@@ -1,0 +1,281 @@
+"""The workflow as a user runs it: in a copy of the project, from a shell."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import psutil
+import pytest
+import yaml
+
+PROJECT = Path(__file__).parents[2]
+PARTS = ("Snakefile", "workflow", "config", "envs", "profiles")
+STUDY = Path(__file__).with_name("study.yaml")
+# What a clock or a machine decides, and no seed.
+MEASURED = ["seconds", "peak_memory_mb"]
+TABLES = (
+    "units sortings noise noise_parts traces models training effects".split()  # noqa: SIM905
+)
+
+
+def project_in(folder: Path, **changes: object) -> Path:
+    """Copy the project to a folder, with the small study beside its configuration."""
+    for part in PARTS:
+        place = PROJECT / part
+        copy = shutil.copytree if place.is_dir() else shutil.copy
+        folder.mkdir(parents=True, exist_ok=True)
+        copy(place, folder / part)
+    study = yaml.safe_load(STUDY.read_text())
+    for keys, value in changes.items():
+        inner = study
+        *path, last = keys.split("__")
+        for key in path:
+            inner = inner.setdefault(key, {})
+        inner[last] = value
+    (folder / "study.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
+    return folder
+
+
+def command(*arguments: str, configfile: str | None = "study.yaml") -> list[str]:
+    chosen = ["--configfile", configfile] if configfile else []
+    return [sys.executable, "-m", "snakemake", *arguments, *chosen]
+
+
+def snakemake(folder: Path, *arguments: str, **options: str | None) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        command(*arguments, **options), cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+def said(run: subprocess.CompletedProcess) -> str:
+    return run.stdout + run.stderr
+
+
+def tables_of(folder: Path) -> dict[str, pd.DataFrame]:
+    tables = {
+        name: pd.read_parquet(folder / "results/tables" / f"{name}.parquet") for name in TABLES
+    }
+    return {name: table.drop(columns=MEASURED, errors="ignore") for name, table in tables.items()}
+
+
+def assert_same_tables(one: Path, other: Path) -> None:
+    others = tables_of(other)
+    for name, table in tables_of(one).items():
+        pd.testing.assert_frame_equal(table, others[name], check_exact=True, obj=name)
+
+
+def truth_files(folder: Path) -> dict[str, bytes]:
+    root = folder / "results/ground_truth"
+    names = ["traces_cached_seg0.raw", "spikes.npy", "truth.json"]
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.name in names
+    }
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """Unfinished files and folders, which carry a name of their own while they are written."""
+    hidden = (folder / "results").rglob(".*.*")
+    return [path for path in hidden if path.name != ".snakemake_timestamp"]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study that ran to its end without disturbance, two jobs at a time."""
+    folder = project_in(tmp_path_factory.mktemp("finished"))
+    run = snakemake(folder, "--cores", "2")
+    assert run.returncode == 0, said(run)
+    return folder
+
+
+def test_a_study_ends_with_tables_figures_and_one_report(finished):
+    results = finished / "results"
+    assert all((results / f"tables/{name}.csv").stat().st_size for name in TABLES)
+    for figure in ("noise", "accuracy-di", "amplitude", "traces-tiny-synthetic-di", "effects"):
+        for suffix in ("svg", "pdf", "png"):
+            assert (results / f"figures/{figure}.{suffix}").stat().st_size > 1000
+    assert "tiny-synthetic" in (results / "report.html").read_text()
+
+
+def test_the_units_table_has_one_row_per_true_unit_condition_and_sorter(finished):
+    units = tables_of(finished)["units"]
+    keys = ["dataset", "replicate", "condition", "sorter", "unit"]
+    assert not units.duplicated(keys).any()
+    assert len(units) == (4 + 4) * 2 * 1
+    assert units.loc[~units["background"], "peak_uv"].between(40, 200).all()
+    assert units.groupby("unit")["snr_raw"].nunique().eq(1).all()
+
+
+def test_a_model_trained_on_the_recording_it_denoises_is_declared(finished):
+    units = tables_of(finished)["units"]
+    assert (units["model_saw_recording"] == (units["condition"] == "di")).all()
+
+
+def test_di_removes_independent_noise(finished):
+    passed = tables_of(finished)["noise_parts"].set_index(["condition", "part"])["passed"]
+    assert passed["di", "independent"] < 0.3 < passed["di", "units"]
+    assert passed["raw", "independent"] == pytest.approx(1.0, abs=0.02)
+
+
+def test_a_second_run_does_nothing(finished):
+    before = {path: path.stat().st_mtime_ns for path in (finished / "results").rglob("*")}
+    run = snakemake(finished, "--cores", "2")
+    assert run.returncode == 0
+    assert "Nothing to be done" in said(run)
+    after = {path: path.stat().st_mtime_ns for path in (finished / "results").rglob("*")}
+    assert before == after
+
+
+def test_a_figure_is_drawn_again_without_sorting_again(finished):
+    figure = finished / "results/figures/noise.svg"
+    drawn = figure.read_bytes()
+    figure.unlink()
+    run = snakemake(finished, "--cores", "1", "results/figures/noise.svg")
+    assert run.returncode == 0, said(run)
+    assert figure.read_bytes() == drawn
+    assert "Sort " not in said(run)
+
+
+def test_snakemakes_own_report_can_be_written(finished):
+    run = snakemake(finished, "--report", "snakemake-report.html")
+    assert run.returncode == 0, said(run)
+    assert (finished / "snakemake-report.html").stat().st_size > 10_000
+
+
+def wait_for(condition, seconds: float = 120.0):
+    """Poll until a condition holds; its value."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.2)
+    raise AssertionError("waited in vain")
+
+
+def job_running(process: subprocess.Popen, script: str) -> psutil.Process | None:
+    """The Python process that runs a script of the workflow below a Snakemake."""
+    for child in psutil.Process(process.pid).children(recursive=True):
+        try:
+            words = child.cmdline()
+        except psutil.Error:
+            continue
+        if len(words) == 2 and words[1].endswith(f".{script}.py"):
+            return child
+    return None
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen:
+    return subprocess.Popen(
+        command(*arguments), cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+
+
+def test_a_run_whose_job_and_then_itself_were_killed_ends_with_the_same_tables(finished, tmp_path):
+    folder = project_in(tmp_path / "killed")
+    first = start(folder, "--cores", "1")
+    os.kill(wait_for(lambda: job_running(first, "train")).pid, signal.SIGKILL)
+    assert first.wait(timeout=120) != 0
+    assert not (folder / "results/report.html").exists()
+
+    second = start(folder, "--cores", "1")
+    orphan = wait_for(lambda: job_running(second, "sort"))
+    second.kill()
+    second.wait()
+    wait_for(lambda: not orphan.is_running())
+
+    locked = snakemake(folder, "--cores", "1")
+    assert locked.returncode != 0
+    assert "--unlock" in said(locked)
+    assert snakemake(folder, "--unlock").returncode == 0
+    # One core where the undisturbed run had two: how many must not matter either.
+    last = snakemake(folder, "--cores", "1")
+    assert last.returncode == 0, said(last)
+    assert_same_tables(folder, finished)
+    assert truth_files(folder) == truth_files(finished)
+    assert not leftovers(folder)
+
+
+def test_a_sorter_that_fails_is_a_row_and_stops_nobody(tmp_path):
+    folder = project_in(
+        tmp_path / "failing",
+        study__conditions=["raw"],
+        sorters__mountainsort5__parameters={"scheme": "9"},
+    )
+    run = snakemake(folder, "--cores", "2")
+    assert run.returncode == 0, said(run)
+    row = tables_of(folder)["sortings"].iloc[0]
+    assert row["status"] == "failed"
+    assert "scheme" in row["error"]
+    run_json = next((folder / "results/sortings").rglob("run.json"))
+    assert json.loads(run_json.read_text())["status"] == "failed"
+    assert row["error"].split(".")[0] in (folder / "results/report.html").read_text()
+
+
+def test_a_recording_of_ones_own_needs_five_lines(tmp_path, finished):
+    truth = finished / "results/ground_truth/tiny-synthetic/0/recording"
+    folder = project_in(tmp_path / "own")
+    lines = [
+        "study:",
+        "  datasets:",
+        "    my-recording:",
+        "      kind: recorded",
+        f"      parameters: {{reader: load, path: {truth}}}",
+    ]
+    (folder / "mine.yaml").write_text("\n".join(lines))
+    run = snakemake(
+        folder,
+        "--cores",
+        "2",
+        "results/artifacts/my-recording/0/raw/noise.parquet",
+        configfile="mine.yaml",
+    )
+    assert run.returncode == 0, said(run)
+    noise = pd.read_parquet(folder / "results/artifacts/my-recording/0/raw/noise.parquet")
+    assert len(noise) == 16
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("study__sorters", ["mountainsort55"], ["study.sorters[0]", "mountainsort5"]),
+        ("study__conditions", ["raw", "nothing"], ["study.conditions[1]", "nothing"]),
+        ("study__replicates", -1, ["study.replicates", "-1"]),
+    ],
+)
+def test_a_wrong_configuration_stops_before_any_job(tmp_path, key, value, expected):
+    folder = project_in(tmp_path / "wrong", **{key: value})
+    run = snakemake(folder, "--cores", "1")
+    assert run.returncode != 0
+    assert all(fragment in said(run) for fragment in expected)
+    assert "Traceback" not in said(run)
+    assert not (folder / "results").exists()
+
+
+@pytest.mark.parametrize("target", ["ground_truth", "models", "conditions", "sortings", "figures"])
+def test_each_stage_is_a_target(tmp_path, target):
+    run = snakemake(project_in(tmp_path / "dry"), "--cores", "1", "--dry-run", target)
+    assert run.returncode == 0, said(run)
+
+
+def test_the_demo_itself_can_be_planned(tmp_path):
+    run = snakemake(project_in(tmp_path / "demo"), "-n", configfile=None)
+    assert run.returncode == 0, said(run)
+    assert "np2-real" in said(run)
+
+
+def test_a_profile_is_read(tmp_path):
+    folder = project_in(tmp_path / "profile")
+    profile = folder / "profiles/mine"
+    profile.mkdir()
+    (profile / "config.yaml").write_text("cores: 3\ndry-run: true\n")
+    run = snakemake(folder, "--profile", "profiles/mine")
+    assert run.returncode == 0, said(run)
+    assert "This was a dry-run" in said(run)
