@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from spikeinterface.core import BaseRecording
 
-# Finer than any pitch's fraction, so that rows 12.5 µm apart stay evenly spaced.
+# Coarser, it would make rows 12.5 µm apart uneven, and holes between them would close.
 _POSITION_TOLERANCE_UM = 0.1
 _LARGEST_GAP_ROWS = 8
 

@@ -6,8 +6,6 @@ numbers and text and runs no code.
 
 import hashlib
 import json
-import os
-import tempfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -16,6 +14,7 @@ import safetensors
 import safetensors.numpy
 from spikeinterface.core import BaseRecording
 
+from ephys_deepinterpolation.files import whole_file
 from ephys_deepinterpolation.normalization import Normalization
 from ephys_deepinterpolation.windows import Context
 
@@ -83,14 +82,8 @@ class Model:
             "model": json.dumps(description, sort_keys=True),
             "hash": _hash(description, tensors),
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        os.close(descriptor)
-        try:
-            safetensors.numpy.save_file(tensors, temporary, metadata=metadata)
-            Path(temporary).replace(path)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
+        with whole_file(path) as unfinished:
+            unfinished.write_bytes(safetensors.numpy.save(tensors, metadata=metadata))
         return Model(**{**vars(self), "path": path})
 
     def saw(self, recording: BaseRecording) -> bool:
@@ -121,8 +114,12 @@ def load_model(path: Path | str) -> Model:
     if metadata.get("format") != FORMAT:
         found = metadata.get("format", "none")
         raise ModelError(f"{path} has format {found!r}; this version reads {FORMAT!r}")
-    description = json.loads(metadata["model"])
-    if _hash(description, tensors) != metadata["hash"]:
+    try:
+        description = json.loads(metadata["model"])
+        intact = _hash(description, tensors) == metadata["hash"]
+    except (KeyError, json.JSONDecodeError) as error:
+        raise ModelError(f"{path} is damaged: its description cannot be read") from error
+    if not intact:
         raise ModelError(f"{path} is damaged: its contents do not match its hash")
     return Model(
         network=description["network"],
@@ -159,6 +156,7 @@ def _strip(tensors: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]
 
 def _hash(description: dict, tensors: dict[str, np.ndarray]) -> str:
     digest = hashlib.sha256(json.dumps(description, sort_keys=True).encode())
-    for name in sorted(tensors):
-        digest.update(name.encode() + np.ascontiguousarray(tensors[name]).tobytes())
+    for name, values in sorted(tensors.items()):
+        digest.update(f"{name} {values.dtype} {values.shape}".encode())
+        digest.update(np.ascontiguousarray(values).tobytes())
     return digest.hexdigest()

@@ -219,27 +219,32 @@ def test_a_sorter_that_fails_is_a_row_and_stops_nobody(tmp_path):
     assert row["error"].split(".")[0] in (folder / "results/report.html").read_text()
 
 
-def test_a_recording_of_ones_own_needs_five_lines(tmp_path, finished):
-    truth = finished / "results/ground_truth/tiny-synthetic/0/recording"
+def test_a_recording_of_ones_own_needs_five_lines_and_no_truth(tmp_path, finished):
+    recording = finished / "results/ground_truth/tiny-synthetic/0/recording"
     folder = project_in(tmp_path / "own")
     lines = [
         "study:",
         "  datasets:",
         "    my-recording:",
         "      kind: recorded",
-        f"      parameters: {{reader: load, path: {truth}}}",
+        f"      parameters: {{reader: load, path: {recording}}}",
     ]
     (folder / "mine.yaml").write_text("\n".join(lines))
     run = snakemake(
         folder,
         "--cores",
         "2",
-        "results/artifacts/my-recording/0/raw/noise.parquet",
+        "--config",
+        "models={compact: {max_steps: 250}}",
+        "study={sorters: [mountainsort5]}",
         configfile="mine.yaml",
     )
     assert run.returncode == 0, said(run)
-    noise = pd.read_parquet(folder / "results/artifacts/my-recording/0/raw/noise.parquet")
-    assert len(noise) == 16
+    tables = tables_of(folder)
+    assert len(tables["noise"]) == 16 * 4
+    assert tables["units"].empty
+    assert tables["sortings"]["true_units"].isna().all()
+    assert "my-recording" in (folder / "results/report.html").read_text()
 
 
 @pytest.mark.parametrize(

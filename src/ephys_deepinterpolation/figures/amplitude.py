@@ -15,6 +15,7 @@ from ephys_deepinterpolation.figures import style
 UNITS_PER_BIN = 6
 MOST_BINS = 8
 RESAMPLES = 2000
+_SHIFT = 1.035
 
 
 def amplitude_edges(peaks: np.ndarray) -> np.ndarray:
@@ -150,10 +151,12 @@ def _draw_panel(
         return
     distinct = valid.drop_duplicates(["replicate", "unit"])
     edges = amplitude_edges(distinct["peak_uv"].to_numpy(float))
-    for name in names:
+    for place, name in enumerate(names):
         of_name = valid[valid["condition"] == name]
         if not of_name.empty:
-            _draw_condition(axis, of_name, edges, colours[name], markers[name])
+            # Side by side around the same amplitude, so that no interval hides another.
+            shift = _SHIFT ** (place - (len(names) - 1) / 2)
+            _draw_condition(axis, of_name, edges, shift, colours[name], markers[name])
     if missing:
         axis.text(
             0.02,
@@ -167,26 +170,33 @@ def _draw_panel(
 
 
 def _draw_condition(
-    axis: Axes, rows: pd.DataFrame, edges: np.ndarray, colour: str, marker: str
+    axis: Axes, rows: pd.DataFrame, edges: np.ndarray, shift: float, colour: str, marker: str
 ) -> None:
     peaks, accuracy = rows["peak_uv"].to_numpy(float), rows["accuracy"].to_numpy(float)
     axis.scatter(
-        peaks, accuracy, s=9, color=colour, marker=marker, alpha=0.45, linewidth=0, clip_on=False
-    )
-    means = binned_accuracy(peaks, accuracy, edges)
-    axis.plot(
-        means["peak_uv"],
-        means["mean"],
+        shift * peaks,
+        accuracy,
+        s=9,
         color=colour,
         marker=marker,
-        markersize=4,
-        markeredgecolor="white",
-        markeredgewidth=0.5,
-        linewidth=1.5,
-        zorder=3,
+        alpha=0.45,
+        linewidth=0,
+        clip_on=False,
     )
-    axis.fill_between(
-        means["peak_uv"], means["low"], means["high"], color=colour, alpha=0.14, linewidth=0
+    means = binned_accuracy(peaks, accuracy, edges)
+    below, above = means["mean"] - means["low"], means["high"] - means["mean"]
+    axis.errorbar(
+        shift * means["peak_uv"],
+        means["mean"],
+        yerr=[below, above],
+        elinewidth=1.2,
+        capsize=2,
+        clip_on=False,
+        color=colour,
+        marker=marker,
+        markersize=4.5,
+        linewidth=1.0,
+        zorder=3,
     )
 
 
