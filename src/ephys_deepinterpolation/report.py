@@ -37,7 +37,7 @@ TABLES = {
 }
 NOT_SHOWN = ("traces",)
 LONGEST_TABLE = 200
-COPIES_NOISE = 0.9
+COPIES_NOISE = 0.98
 MIME = {".svg": "image/svg+xml", ".png": "image/png"}
 
 

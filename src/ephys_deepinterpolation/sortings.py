@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import shutil
 import threading
 import time
 import traceback
@@ -103,6 +104,8 @@ def sort(
                 sorting = _no_units(recording)
         seconds = time.perf_counter() - started
         sorting = si.NumpySorting.from_sorting(sorting.remove_empty_units())
+        # A failed sorter leaves its files there, a copy of the recording maybe among them.
+        shutil.rmtree(unfinished / "scratch", ignore_errors=True)
         status = "failed" if error else ("ok" if len(sorting.unit_ids) else "empty")
         run = SortingRun(
             sorter=sorter,

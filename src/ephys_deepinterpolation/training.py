@@ -192,9 +192,13 @@ def split_frames(
                 training.append(FrameRange(index, segment, start + margin, cut - margin))
                 validation.append(FrameRange(index, segment, cut + margin, end - margin))
     if any(piece.end <= piece.start for piece in training + validation):
-        frames = [recording.get_num_frames() for recording in recordings]
+        frames = [
+            recording.get_num_samples(segment)
+            for recording in recordings
+            for segment in range(recording.get_num_segments())
+        ]
         raise ValueError(
-            f"the recordings hold {frames} frames; training needs at least "
+            f"the segments hold {frames} frames; training needs at least "
             f"{_BLOCKS * 8 * margin} frames in each segment with this context"
         )
     # Plain integers, for provenance written as JSON.

@@ -141,6 +141,8 @@ def _draw_maps(
             aspect="auto",
             origin="lower",
             extent=extent,
+            # The array itself goes into vector files, not a picture of it ten times as large.
+            interpolation="none",
         )
         axis.set_title(title)
         axis.set_xlabel("Time (ms)")
