@@ -1,5 +1,7 @@
 """Small recordings and models for the tests, made in memory in milliseconds."""
 
+from dataclasses import asdict
+
 import numpy as np
 from probeinterface.neuropixels_tools import build_neuropixels_probe
 from scipy.ndimage import gaussian_filter1d
@@ -43,11 +45,12 @@ def correlated_noise(frames, seed, channels=CHANNELS):
     return (10 * smooth / smooth.std() + 5 * independent).astype(np.float32)
 
 
-def noise_recording(frames, seed, **options) -> BaseRecording:
+def noise_recording(frames, seed, channels=CHANNELS, **options) -> BaseRecording:
     """A recording of `correlated_noise`: one segment for each number of frames."""
     frames = [frames] if isinstance(frames, int) else frames
     return recording_of(
-        [correlated_noise(count, (seed, index)) for index, count in enumerate(frames)], **options
+        [correlated_noise(count, (seed, index), channels) for index, count in enumerate(frames)],
+        **options,
     )
 
 
@@ -67,17 +70,17 @@ def integer_recording(frames, seed) -> BaseRecording:
     return integers
 
 
-def untrained_model(recording, context=None, seed=0) -> Model:
+def untrained_model(recording, context=None, network=SMALL_NETWORK, seed=0) -> Model:
     """A model of random weights that fits a recording on a probe of two columns."""
     context = Context(frames=3, omission=1) if context is None else context
-    network = build_network(SMALL_NETWORK, 2, 2 * context.frames, seed)
+    built = build_network(network, 2, 2 * context.frames, seed)
     random = np.random.default_rng(seed)
     channels = recording.get_num_channels()
     return Model(
-        network=vars(SMALL_NETWORK),
+        network=asdict(network),
         weights={
             name: random.normal(scale=0.3, size=values.shape).astype(np.float32)
-            for name, values in get_weights(network).items()
+            for name, values in get_weights(built).items()
         },
         context=context,
         sampling_frequency=recording.get_sampling_frequency(),

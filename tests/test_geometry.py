@@ -157,7 +157,8 @@ def test_a_recording_of_reordered_channels_gives_the_same_image():
 
 def test_the_place_of_the_probe_does_not_matter():
     positions = neuropixels(64, "NP1000").contact_positions
-    image, moved = image_of_positions(positions), image_of_positions(positions + [1234.0, -777.0])
+    image = image_of_positions(positions)
+    moved = image_of_positions(positions + np.array([1234.0, -777.0]))
     np.testing.assert_array_equal(image.row, moved.row)
     np.testing.assert_array_equal(image.column, moved.column)
 
@@ -169,7 +170,7 @@ def test_positions_off_by_rounding_share_their_row():
 
 
 def test_a_recording_without_probe_is_refused():
-    with pytest.raises(GeometryError, match="no probe.*set_probe"):
+    with pytest.raises(GeometryError, match=r"no probe.*set_probe"):
         image_of_recording(NumpyRecording(random_traces(4), 30_000.0))
 
 
@@ -182,7 +183,7 @@ def test_several_probes_are_refused():
         probes.add_probe(probe)
     recording = NumpyRecording(random_traces(8), 30_000.0)
     recording.set_probegroup(probes)
-    with pytest.raises(GeometryError, match="2 probes.*split_by"):
+    with pytest.raises(GeometryError, match=r"2 probes.*split_by"):
         image_of_recording(recording)
     for part in recording.split_by("group").values():
         assert image_of_recording(part).mask.sum() == 4

@@ -67,5 +67,5 @@ def test_values_that_are_not_finite_are_refused_and_their_channels_named(traces,
 
 
 def test_a_recording_of_constant_channels_is_refused(traces):
-    with pytest.raises(ValueError, match="every channel .* constant"):
+    with pytest.raises(ValueError, match="every channel of the recording is constant"):
         estimate_normalization(np.full_like(traces, 4.0))
