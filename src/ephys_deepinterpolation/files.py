@@ -19,7 +19,7 @@ def whole_folder(folder: Path | str) -> Iterator[Path]:
     folder = Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(folder)
-    unfinished = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    unfinished = Path(tempfile.mkdtemp(dir=folder.parent, prefix=_unfinished(folder)))
     unfinished.chmod(0o755)
     try:
         yield unfinished
@@ -36,15 +36,20 @@ def whole_file(path: Path | str) -> Iterator[Path]:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(path)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=_unfinished(path)) as folder:
         unfinished = Path(folder) / path.name
         yield unfinished
         unfinished.replace(path)
 
 
+def _unfinished(target: Path) -> str:
+    """What the names of unfinished files begin with; no name of the workflow holds a tilde."""
+    return f".{target.name}~"
+
+
 def _remove_leftovers(target: Path) -> None:
     """Remove what a killed process left beside the target."""
-    for leftover in target.parent.glob(f".{target.name}.*"):
+    for leftover in target.parent.glob(f"{_unfinished(target)}*"):
         shutil.rmtree(leftover, ignore_errors=True)
 
 

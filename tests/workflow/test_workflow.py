@@ -82,8 +82,7 @@ def truth_files(folder: Path) -> dict[str, bytes]:
 
 def leftovers(folder: Path) -> list[Path]:
     """Unfinished files and folders, which carry a name of their own while they are written."""
-    hidden = (folder / "results").rglob(".*.*")
-    return [path for path in hidden if path.name != ".snakemake_timestamp"]
+    return list((folder / "results").rglob(".*~*"))
 
 
 @pytest.fixture(scope="module")

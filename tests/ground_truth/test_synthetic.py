@@ -1,0 +1,283 @@
+"""Synthetic recordings: what is asked for is what is in the traces, and only the seed decides."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from probeinterface.neuropixels_tools import build_neuropixels_probe
+from scipy.stats import kstest
+
+from example_ground_truth import (
+    CORRELATED,
+    FREQUENCY,
+    GAIN,
+    INDEPENDENT,
+    NONE,
+    contents,
+    synthetic,
+)
+
+REFRACTORY_MS = 2.0
+PARTS = ("independent", "correlated")
+TESTS = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def long_truth():
+    """Twenty seconds, for averages over many spikes."""
+    return synthetic(duration_s=20.0)
+
+
+@pytest.fixture(scope="module")
+def crowd():
+    """Many units, whose traces are never read."""
+    population = {"number": 150, "peak_uv": [6.0, 200.0], "firing_rate_hz": [2.0, 20.0]}
+    return synthetic(duration_s=60.0, units=population, background=population)
+
+
+def isolated(truth):
+    """Frame and unit of each spike whose template overlaps with no other's."""
+    length = truth.templates.num_samples
+    spikes = truth.sorting.to_spike_vector()
+    frames = spikes["sample_index"].astype(int)
+    gaps = np.diff(frames, prepend=-length, append=truth.recording.get_num_frames() + length)
+    alone = (gaps[:-1] >= length) & (gaps[1:] >= length)
+    return frames[alone], spikes["unit_index"][alone]
+
+
+def cut(traces, frames, truth):
+    """The traces around each frame as far as a template reaches."""
+    first = frames - truth.templates.nbefore
+    return traces[first[:, None] + np.arange(truth.templates.num_samples)]
+
+
+def test_around_an_isolated_spike_the_noise_free_trace_is_the_template(long_truth):
+    frames, labels = isolated(long_truth)
+    assert len(set(labels)) == 9, "every unit has an isolated spike"
+    found = cut(long_truth.spikes().get_traces(), frames, long_truth)
+    np.testing.assert_allclose(found, long_truth.templates.templates_array[labels], atol=1e-5)
+
+
+def test_away_from_all_spikes_the_noise_free_trace_is_zero(long_truth):
+    length = long_truth.templates.num_samples
+    near = np.zeros(long_truth.recording.get_num_frames(), bool)
+    for frame in long_truth.sorting.to_spike_vector()["sample_index"]:
+        near[max(0, frame - length) : frame + length] = True
+    assert 0.05 < near.mean() < 0.95
+    assert not long_truth.spikes().get_traces()[~near].any()
+
+
+def test_the_spike_triggered_average_of_the_recording_is_the_template(long_truth):
+    """Within its sampling error, that the levels of the parts of the noise give."""
+    frames, labels = isolated(long_truth)
+    traces = long_truth.recording.get_traces(return_in_uV=True)
+    sigma = np.hypot(CORRELATED["level_uv"], INDEPENDENT["level_uv"])
+    errors = []
+    for index, template in enumerate(long_truth.templates.templates_array):
+        mine = frames[labels == index]
+        average = cut(traces, mine, long_truth).mean(axis=0)
+        errors.append((average - template) / (sigma / np.sqrt(len(mine))))
+    assert np.abs(errors).max() < 6
+    assert np.sqrt(np.mean(np.square(errors))) == pytest.approx(1.0, abs=0.15)
+
+
+@pytest.mark.parametrize("frequency", [30_000.0, 24_414.0625, 32_000.0, 25_000.0])
+def test_a_template_peaks_at_the_frame_of_the_spike(frequency):
+    truth = synthetic(sampling_frequency_hz=frequency, duration_s=0.5)
+    templates = np.abs(truth.templates.templates_array)
+    peaks = templates.max(axis=2).argmax(axis=1)
+    assert peaks.tolist() == [truth.templates.nbefore] * len(templates)
+
+
+@pytest.mark.parametrize("name", ["units", "background"])
+def test_peaks_are_spread_evenly_on_a_log_scale_from_the_lowest_to_the_highest(crowd, name):
+    templates = crowd.templates.templates_array[crowd.units["background"] == (name == "background")]
+    peaks = np.sort(np.abs(templates).max(axis=(1, 2)))
+    assert (peaks[0], peaks[-1]) == pytest.approx((6.0, 200.0), rel=1e-5)
+    np.testing.assert_allclose(peaks[1:] / peaks[:-1], (200.0 / 6.0) ** (1 / 149), rtol=1e-4)
+
+
+def test_the_table_of_units_says_what_is_in_the_templates_and_spikes(crowd):
+    table = crowd.units
+    assert table["unit"].tolist() == crowd.sorting.unit_ids.tolist()
+    assert table["unit"].tolist() == crowd.templates.unit_ids.tolist()
+    assert table["unit"].is_unique
+    peaks = np.abs(crowd.templates.templates_array).max(axis=(1, 2))
+    np.testing.assert_allclose(table["peak_uv"], peaks, rtol=1e-5)
+    spikes = [len(crowd.sorting.get_unit_spike_train(unit)) for unit in table["unit"]]
+    assert table["spikes"].tolist() == spikes
+    np.testing.assert_allclose(table["firing_rate_hz"], np.array(spikes) / 60.0)
+
+
+def test_a_unit_is_largest_near_where_the_table_says_it_is(crowd):
+    positions = crowd.recording.get_channel_locations()
+    largest = np.abs(crowd.templates.templates_array).max(axis=1).argmax(axis=1)
+    error = positions[largest] - crowd.units[["x_um", "depth_um"]].to_numpy()
+    assert np.median(np.abs(error[:, 1])) < 15.0
+    assert np.median(np.abs(error[:, 0])) < 20.0
+
+
+def test_large_units_are_no_nearer_to_the_tip_and_no_faster_than_small_ones(crowd):
+    """Peaks are shuffled: the order of the draws ties them to nothing else."""
+    for _, population in crowd.units.reset_index().groupby("background"):
+        for column in ("index", "depth_um", "x_um", "firing_rate_hz"):
+            ranks = population[["peak_uv", column]].rank().corr().iloc[0, 1]
+            assert abs(ranks) < 4 / np.sqrt(len(population)), column
+
+
+def test_firing_rates_lie_in_the_asked_range_within_their_sampling_error(crowd):
+    rates = crowd.units["firing_rate_hz"]
+    assert rates.min() > 2.0 - 4 * np.sqrt(2.0 / 60.0)
+    assert rates.max() < 20.0 + 4 * np.sqrt(20.0 / 60.0)
+
+
+def test_firing_rates_are_spread_over_the_range_on_a_log_scale(crowd):
+    share = np.log(crowd.units["firing_rate_hz"] / 2.0) / np.log(10.0)
+    assert kstest(share, "uniform").pvalue > 0.01
+
+
+def test_no_unit_fires_within_its_refractory_period_yet_some_do_soon_after(crowd):
+    shortest = [
+        np.diff(crowd.sorting.get_unit_spike_train(unit)).min() * 1000.0 / FREQUENCY
+        for unit in crowd.sorting.unit_ids
+    ]
+    assert REFRACTORY_MS <= min(shortest) < REFRACTORY_MS + 1.0
+
+
+def test_no_two_units_fire_together_more_than_by_chance():
+    """Of one rate: trains drawn from one and the same seed would be the same."""
+    population = {"number": 30, "peak_uv": [6.0, 200.0], "firing_rate_hz": [10.0, 10.0]}
+    truth = synthetic(duration_s=60.0, units=population, background=population)
+    frames = truth.sorting.to_spike_vector()["sample_index"].astype(int)
+    chance = len(frames) ** 2 / (2 * truth.recording.get_num_frames())
+    assert (np.diff(frames) == 0).sum() == pytest.approx(chance, abs=5 * np.sqrt(chance))
+
+
+def test_units_and_background_are_named_apart_and_units_come_first(crowd):
+    background = crowd.units["background"].to_numpy()
+    assert background.tolist() == [False] * 150 + [True] * 150
+    assert all(
+        unit.startswith("background" if small else "units")
+        for unit, small in zip(crowd.units["unit"], background, strict=True)
+    )
+
+
+def test_a_single_unit_has_the_lowest_peak():
+    one = {"number": 1, "peak_uv": [40.0, 90.0], "firing_rate_hz": [5.0, 5.0]}
+    truth = synthetic(units=one, background=NONE)
+    assert np.abs(truth.templates.templates_array).max() == pytest.approx(40.0)
+
+
+@pytest.mark.parametrize("noise", [{}, {"independent": INDEPENDENT}, {"correlated": CORRELATED}])
+def test_only_the_asked_parts_of_the_noise_are_there(noise):
+    truth = synthetic(noise=noise, background=NONE, duration_s=1.0)
+    assert set(truth.noise) == set(noise)
+    assert set(truth.parts()) == {"units", *noise}
+    rest = truth.recording.get_traces(return_in_uV=True) - truth.spikes().get_traces()
+    level = np.hypot(*(noise.get(name, {"level_uv": 0.0})["level_uv"] for name in PARTS))
+    assert rest.std() == pytest.approx(level, rel=0.05, abs=GAIN / 2)
+
+
+def test_noise_leaves_the_spikes_as_they_are(truth):
+    silent = synthetic(noise={})
+    np.testing.assert_array_equal(silent.sorting.to_spike_vector(), truth.sorting.to_spike_vector())
+    np.testing.assert_array_equal(silent.templates.templates_array, truth.templates.templates_array)
+
+
+def test_the_background_leaves_the_units_and_the_noise_as_they_are(truth):
+    alone = synthetic(background=NONE)
+    for name, part in alone.parts().items():
+        np.testing.assert_array_equal(part.get_traces(), truth.parts()[name].get_traces(), name)
+
+
+@pytest.mark.parametrize("gain", [0.763, 2.34])
+def test_the_recording_is_16_bit_with_the_asked_gain(gain):
+    recording = synthetic(gain_uv_per_bit=gain, duration_s=0.5).recording
+    assert recording.get_dtype() == np.int16
+    assert recording.get_traces().dtype == np.int16
+    np.testing.assert_array_equal(recording.get_channel_gains(), gain)
+    np.testing.assert_array_equal(recording.get_channel_offsets(), 0.0)
+
+
+@pytest.mark.parametrize("part", ["NP2003", "NP1000"])
+def test_the_contacts_are_those_nearest_to_the_tip_of_the_probe(part):
+    recording = synthetic(probe=part, channels=24, duration_s=0.1).recording
+    every = build_neuropixels_probe(part).contact_positions
+    np.testing.assert_array_equal(recording.get_channel_locations(), every[:24])
+    assert every[:24, 1].max() <= every[24:, 1].min()
+
+
+@pytest.mark.parametrize("duration", [0.1, 1.1, 4.1])
+def test_recording_and_parts_have_the_asked_duration_and_hold_every_spike(duration):
+    truth = synthetic(duration_s=duration)
+    frames = truth.recording.get_num_frames()
+    assert frames == pytest.approx(duration * FREQUENCY, abs=1)
+    assert {part.get_num_frames() for part in truth.parts().values()} == {frames}
+    spikes = truth.sorting.to_spike_vector()["sample_index"]
+    assert len(spikes) == 0 or (spikes.min() >= 0 and spikes.max() < frames)
+
+
+def test_another_seed_gives_another_recording_of_the_same_statistics(truth):
+    other = synthetic(seed=2)
+    one, two = truth.recording.get_traces(), other.recording.get_traces()
+    assert (one != two).mean() > 0.9
+    common = set(truth.sorting.to_spike_vector()["sample_index"]) & set(
+        other.sorting.to_spike_vector()["sample_index"]
+    )
+    assert len(common) < 10
+    assert not np.allclose(truth.units["depth_um"], other.units["depth_um"], atol=1.0)
+    for name, part in truth.noise.items():
+        levels = [each.get_traces().std() for each in (part, other.noise[name])]
+        assert levels[0] == pytest.approx(levels[1], rel=0.02), name
+    np.testing.assert_allclose(
+        np.sort(truth.units["peak_uv"]), np.sort(other.units["peak_uv"]), rtol=1e-6
+    )
+
+
+SAVE = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from example_ground_truth import synthetic
+synthetic(duration_s=float(sys.argv[3])).save(sys.argv[2])
+"""
+
+
+def test_the_same_seed_saves_the_same_bytes_in_another_process(tmp_path):
+    folders = [tmp_path / hash_seed for hash_seed in ("1", "2")]
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", SAVE, str(TESTS), str(folder), "1.5"],
+            env=os.environ | {"PYTHONHASHSEED": folder.name},
+        )
+        for folder in folders
+    ]
+    assert [process.wait(120) for process in processes] == [0, 0]
+    one, two = map(contents, folders)
+    assert len(one) > 10
+    assert one == two
+
+
+# `ru_maxrss` counts what a process was forked from: a small process starts the one to measure.
+MEASURE = """
+import resource, subprocess, sys
+subprocess.run([sys.executable, "-c", *sys.argv[1:]], check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+
+
+def test_the_memory_of_saving_does_not_grow_with_the_duration(tmp_path):
+    """The traces of 60 s, even as 16-bit integers, are more than what is allowed on top."""
+    peaks = {}
+    for duration in ("6", "60"):
+        command = [sys.executable, "-c", MEASURE, SAVE, str(TESTS)]
+        finished = subprocess.run(
+            [*command, str(tmp_path / duration), duration],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        peaks[duration] = int(finished.stdout.split()[-1])
+    assert peaks["60"] < 1.1 * peaks["6"], peaks
