@@ -43,7 +43,7 @@ def whole_file(path: Path | str) -> Iterator[Path]:
 
 
 def _unfinished(target: Path) -> str:
-    """What the names of unfinished files begin with; no name of the workflow holds a tilde."""
+    """Begin the names of unfinished files so; no name of the workflow holds a tilde."""
     return f".{target.name}~"
 
 
