@@ -42,12 +42,14 @@ def project_in(folder: Path, **changes: object) -> Path:
     return folder
 
 
-def command(*arguments: str, configfile: str | None = "study.yaml") -> list[str]:
-    chosen = ["--configfile", configfile] if configfile else []
+def command(*arguments: str, configfiles: tuple[str, ...] = ("study.yaml",)) -> list[str]:
+    chosen = ["--configfile", *configfiles] if configfiles else []
     return [sys.executable, "-m", "snakemake", *arguments, *chosen]
 
 
-def snakemake(folder: Path, *arguments: str, **options: str | None) -> subprocess.CompletedProcess:
+def snakemake(
+    folder: Path, *arguments: str, **options: tuple[str, ...]
+) -> subprocess.CompletedProcess:
     return subprocess.run(
         command(*arguments, **options), cwd=folder, capture_output=True, text=True, check=False
     )
@@ -229,15 +231,9 @@ def test_a_recording_of_ones_own_needs_five_lines_and_no_truth(tmp_path, finishe
         f"      parameters: {{reader: load, path: {recording}}}",
     ]
     (folder / "mine.yaml").write_text("\n".join(lines))
-    run = snakemake(
-        folder,
-        "--cores",
-        "2",
-        "--config",
-        "models={compact: {max_steps: 250}}",
-        "study={sorters: [mountainsort5]}",
-        configfile="mine.yaml",
-    )
+    quick = {"study": {"sorters": ["mountainsort5"]}, "models": {"compact": {"max_steps": 250}}}
+    (folder / "quick.yaml").write_text(yaml.safe_dump(quick))
+    run = snakemake(folder, "--cores", "2", configfiles=("mine.yaml", "quick.yaml"))
     assert run.returncode == 0, said(run)
     tables = tables_of(folder)
     assert len(tables["noise"]) == 16 * 4
@@ -270,7 +266,7 @@ def test_each_stage_is_a_target(tmp_path, target):
 
 
 def test_the_demo_itself_can_be_planned(tmp_path):
-    run = snakemake(project_in(tmp_path / "demo"), "-n", configfile=None)
+    run = snakemake(project_in(tmp_path / "demo"), "-n", configfiles=())
     assert run.returncode == 0, said(run)
     assert "np2-real" in said(run)
 
