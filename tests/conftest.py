@@ -3,8 +3,7 @@
 import pytest
 import spikeinterface as si
 
-from ephys_deepinterpolation.training import train_deepinterpolation
-from fixtures import CONTEXT_MS, SMALL_NETWORK, integer_recording
+from fixtures import integer_recording, train
 
 
 @pytest.fixture(scope="session")
@@ -17,13 +16,11 @@ def recording(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def trained(recording):
-    """What training on `recording` yields."""
-    return train_deepinterpolation(
-        recording, network=SMALL_NETWORK, context_ms=CONTEXT_MS, max_steps=250, seed=3
-    )
+    """A model trained on `recording`, not saved."""
+    return train(recording)
 
 
 @pytest.fixture(scope="session")
 def model(trained, tmp_path_factory):
     """The model trained on `recording`, saved."""
-    return trained.model.save(tmp_path_factory.mktemp("models") / "model.safetensors")
+    return trained.save(tmp_path_factory.mktemp("models") / "model.safetensors")

@@ -258,6 +258,7 @@ def _models(datasets, trained):
                         "linear_loss": linear,
                         "constant_loss": 1.0,
                         "predictability": 1 - linear,
+                        "noise_foretold": 1 - linear,
                         "model_saw_recording": dataset == "np2-synthetic",
                     }
                 )
@@ -268,7 +269,7 @@ def _models(datasets, trained):
                         | {"step": step, "training_loss": loss * 0.99, "validation_loss": loss}
                     )
     columns = ["dataset", "kind", "replicate", "condition", "model"]
-    losses = ["validation_loss", "linear_loss", "constant_loss", "predictability"]
+    losses = ["validation_loss", "linear_loss", "constant_loss", "predictability", "noise_foretold"]
     return (
         pd.DataFrame(models, columns=None if models else [*columns, *losses]),
         pd.DataFrame(

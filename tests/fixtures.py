@@ -10,6 +10,7 @@ from spikeinterface.core import BaseRecording, NumpyRecording
 from ephys_deepinterpolation.model import Model
 from ephys_deepinterpolation.network import NetworkParameters, build_network, get_weights
 from ephys_deepinterpolation.normalization import Normalization
+from ephys_deepinterpolation.training import train_deepinterpolation
 from ephys_deepinterpolation.windows import Context
 
 FREQUENCY = 10_000.0
@@ -54,6 +55,25 @@ def noise_recording(frames, seed, channels=CHANNELS, **options) -> BaseRecording
     )
 
 
+def white_noise(seed, frames=20_000, channels=CHANNELS):
+    """Noise in µV without any structure."""
+    noise = np.random.default_rng(seed).normal(size=(frames, channels))
+    return (10 * noise).astype(np.float32)
+
+
+def train(recordings, **options) -> Model:
+    """Train a small network for one evaluation, if not told otherwise."""
+    settings = {"network": SMALL_NETWORK, "context_ms": CONTEXT_MS, "max_steps": 250, "seed": 3}
+    return train_deepinterpolation(recordings, progress=False, **settings | options)
+
+
+def assert_same_weights(one: Model, other: Model) -> None:
+    """Bit for bit."""
+    assert set(one.weights) == set(other.weights)
+    for name, values in one.weights.items():
+        np.testing.assert_array_equal(other.weights[name], values)
+
+
 def integer_recording(frames, seed) -> BaseRecording:
     """16-bit integers with gains and offsets that differ by channel, one channel silent."""
     recording = noise_recording(frames, seed)
@@ -85,6 +105,8 @@ def untrained_model(recording, context=None, network=SMALL_NETWORK, seed=0) -> M
         context=context,
         sampling_frequency=recording.get_sampling_frequency(),
         columns=2,
+        row_pitch_um=15.0,
+        positions=recording.get_channel_locations(),
         normalization=Normalization(
             location=random.normal(size=channels).astype(np.float32),
             scale=random.uniform(8, 12, size=channels).astype(np.float32),

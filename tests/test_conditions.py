@@ -132,7 +132,7 @@ def test_a_denoised_condition_gives_back_its_traces_and_facts(results, model):
 
 
 def test_a_denoised_condition_needs_neither_model_nor_ground_truth_to_be_read(results, trained):
-    own = trained.model.save(results / "models" / "model.safetensors")
+    own = trained.save(results / "models" / "model.safetensors")
     condition = apply_condition(raw_of(results), [DENOISE], own.path)
     expected = condition.get_traces()
     save_condition(condition, {"denoised": True}, results / "conditions" / "denoised")

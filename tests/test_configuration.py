@@ -147,6 +147,17 @@ WRONG_VALUES = [
     ("models.compact.network.depth", 0, ["models.compact.network.depth", "at least 1"]),
     ("models.compact.context_ms", 0, ["models.compact.context_ms", "found 0", "milliseconds"]),
     ("models.compact.omission_ms", -0.1, ["models.compact.omission_ms", "-0.1", "or null"]),
+    ("models.compact.omission_ms", "wide", ["models.compact.omission_ms", '"wide"', "auto"]),
+    (
+        "models.compact.network.family",
+        "unett",
+        ["models.compact.network.family", '"unett"', "unet"],
+    ),
+    (
+        "models.compact.network.family",
+        "unet",
+        ["models.compact.network.rows", "found 5", "no rows for a unet"],
+    ),
     ("models.compact.max_steps", 0, ["models.compact.max_steps", "found 0", "at least 1"]),
     ("models.compact.batch_size", 1.5, ["models.compact.batch_size", "1.5", "whole number"]),
     ("models.compact.learning_rate", 0, ["models.compact.learning_rate", "greater than 0"]),

@@ -4,6 +4,7 @@ import pytest
 from ephys_deepinterpolation.denoisers import (
     LinearInterpolation,
     interpolate_linearly,
+    noise_floor,
     unfold_rows,
 )
 
@@ -95,3 +96,46 @@ def test_the_kernel_scales_inversely_with_the_units_of_its_input(contexts, rando
     np.testing.assert_allclose(
         1e-3 * fitted(3, 1e-3 * contexts, targets), fitted(3, contexts, targets), rtol=1e-4
     )
+
+
+def residuals(random, shared, independent, height=60, images=2000):
+    """What all contacts of an image share in a frame, and what each has of its own."""
+    common = shared * random.normal(size=(images, 1, 1))
+    own = independent * random.normal(size=(images, height, COLUMNS))
+    return common + own
+
+
+@pytest.mark.parametrize(
+    ("rows", "shared"), [(1, 0.0), (1, 0.5), (1, 3.0), (1, 30.0), (5, 0.0), (5, 0.5), (5, 3.0)]
+)
+def test_the_noise_floor_is_the_independent_variance(random, rows, shared):
+    """But for what is left uncertain of a shared signal seen through n neighbours' own noise."""
+    residual = residuals(random, shared, independent=3.0)
+    neighbours = rows * COLUMNS - 1
+    uncertain = shared**2 * 9.0 / (neighbours * shared**2 + 9.0)
+    floor = noise_floor(residual, np.ones(residual.shape), rows)
+    # Contacts at the ends of the probe have fewer neighbours: 4 rows of 60 here.
+    assert floor == pytest.approx(9.0 + uncertain, rel=0.03)
+
+
+def test_the_noise_floor_nears_the_independent_variance_with_more_neighbours(random):
+    residual = residuals(random, shared=1.0, independent=1.0)
+    floors = [noise_floor(residual, np.ones(residual.shape), rows) for rows in (1, 3, 9)]
+    assert floors[0] > floors[1] > floors[2] > 1.0
+    assert floors[2] == pytest.approx(1.0, rel=0.08)
+
+
+def test_what_neighbours_share_wholly_leaves_no_floor(random):
+    residual = residuals(random, shared=3.0, independent=0.0)
+    assert noise_floor(residual[:, 2:-2], np.ones(residual[:, 2:-2].shape), 1) < 1e-6
+
+
+def test_masked_pixels_have_no_part_in_the_noise_floor(random):
+    residual = residuals(random, shared=0.0, independent=3.0)
+    mask = np.ones(residual.shape)
+    mask[:, 7, 0] = mask[:, 20:30, 1] = 0
+    silenced = np.where(mask > 0, residual, 0)
+    assert noise_floor(silenced, mask, 3) == pytest.approx(9.0, rel=0.02)
+    column = np.zeros(residual.shape)
+    column[..., 0] = 1
+    assert noise_floor(residual * column, column, 3) == pytest.approx(9.0, rel=0.02)

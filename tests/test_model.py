@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import safetensors.numpy
 
@@ -22,6 +23,8 @@ def tiny():
         context=Context(frames=3, omission=1),
         sampling_frequency=30_000.0,
         columns=1,
+        row_pitch_um=20.0,
+        positions=np.array([[0.0, 0.0], [0.1, 20.0]]),
         normalization=Normalization(
             location=np.array([1.5, -2.5], np.float32),
             scale=np.array([9.0, 11.0], np.float32),
@@ -29,6 +32,13 @@ def tiny():
         ),
         channel_ids=("AP0", "AP1"),
         provenance={"seed": 4, "summary": {"validation_loss": 0.1}, "note": "µV"},
+        history=pd.DataFrame(
+            {
+                "step": [0, 250],
+                "training_loss": [np.nan, 1 / 3],
+                "validation_loss": [0.1 + 0.2, 1e-20 / 3],
+            }
+        ),
     )
 
 
@@ -45,18 +55,30 @@ def assert_same_model(one, other):
         "context",
         "sampling_frequency",
         "columns",
+        "row_pitch_um",
         "channel_ids",
         "provenance",
     ):
         assert getattr(one, name) == getattr(other, name)
+    np.testing.assert_array_equal(one.positions, other.positions)
+    pd.testing.assert_frame_equal(one.history, other.history, check_exact=True)
 
 
-def with_metadata(source, target, **changes):
-    """Copy a model file with other metadata; None leaves an entry out."""
-    with safetensors.safe_open(source, framework="numpy") as file:
-        metadata = file.metadata() | changes
-    metadata = {name: value for name, value in metadata.items() if value is not None}
-    safetensors.numpy.save_file(safetensors.numpy.load_file(source), target, metadata=metadata)
+ENTRY = "ephys-deepinterpolation"
+
+
+def contents_of(path):
+    with safetensors.safe_open(path, framework="numpy") as file:
+        return json.loads(file.metadata()[ENTRY])
+
+
+def with_contents(source, target, **changes):
+    """Copy a model file with other contents beside its tensors; None leaves one out."""
+    contents = contents_of(source) | changes
+    contents = {name: value for name, value in contents.items() if value is not None}
+    safetensors.numpy.save_file(
+        safetensors.numpy.load_file(source), target, metadata={ENTRY: json.dumps(contents)}
+    )
 
 
 def test_a_saved_model_is_read_back_to_the_last_bit(tiny, tmp_path):
@@ -68,17 +90,32 @@ def test_a_saved_model_is_read_back_to_the_last_bit(tiny, tmp_path):
 
 
 def test_a_trained_model_is_read_back_to_the_last_bit(trained, model):
-    assert_same_model(load_model(model.path), trained.model)
+    assert_same_model(load_model(model.path), trained)
 
 
-def test_the_same_model_gives_the_same_tensors_and_hash_whenever_saved(tiny, tmp_path):
-    first = tiny.save(tmp_path / "first.safetensors").path
-    again = load_model(first).save(tmp_path / "again.safetensors").path
-    headers = []
-    for path in (first, again):
-        with safetensors.safe_open(path, framework="numpy") as file:
-            headers.append(file.metadata())
-    assert headers[0] == headers[1]
+def test_a_model_is_saved_to_the_same_bytes_every_time(tiny, trained, tmp_path):
+    for model in (tiny, trained):
+        first = model.save(tmp_path / "first.safetensors").path
+        again = model.save(tmp_path / "again.safetensors").path
+        loaded = load_model(first).save(tmp_path / "loaded.safetensors").path
+        assert first.read_bytes() == again.read_bytes() == loaded.read_bytes()
+
+
+def test_a_model_without_history_or_provenance_can_be_saved(tiny, tmp_path):
+    bare = tiny.replace(history=pd.DataFrame(), provenance={})
+    loaded = load_model(bare.save(tmp_path / "bare.safetensors").path)
+    assert loaded.history.empty
+    assert loaded.summary == {}
+
+
+def test_the_summary_comes_from_the_provenance(tiny):
+    assert tiny.summary == {"validation_loss": 0.1}
+
+
+def test_replacing_leaves_the_model_as_it_was(tiny):
+    other = tiny.replace(columns=9)
+    assert (other.columns, tiny.columns) == (9, 1)
+    assert other.weights is tiny.weights
 
 
 def test_a_file_cut_short_anywhere_is_refused_by_name(tiny, tmp_path):
@@ -131,7 +168,7 @@ def test_safetensors_of_another_program_are_refused_by_name(tmp_path):
 def test_a_newer_format_is_refused_and_both_formats_are_named(tiny, tmp_path):
     source = tiny.save(tmp_path / "model.safetensors").path
     newer = tmp_path / "newer.safetensors"
-    with_metadata(source, newer, format="ephys-deepinterpolation/2")
+    with_contents(source, newer, format="ephys-deepinterpolation/2")
     with pytest.raises(
         ModelError, match=r"newer\.safetensors.*deepinterpolation/2.*deepinterpolation/1"
     ):
@@ -142,7 +179,7 @@ def test_a_newer_format_is_refused_and_both_formats_are_named(tiny, tmp_path):
 def test_a_file_without_its_description_or_hash_is_refused(tiny, tmp_path, entry):
     source = tiny.save(tmp_path / "model.safetensors").path
     damaged = tmp_path / "damaged.safetensors"
-    with_metadata(source, damaged, **{entry: None})
+    with_contents(source, damaged, **{entry: None})
     with pytest.raises(ModelError, match=r"damaged\.safetensors"):
         load_model(damaged)
 
@@ -150,10 +187,8 @@ def test_a_file_without_its_description_or_hash_is_refused(tiny, tmp_path, entry
 def test_a_description_edited_by_hand_is_refused(tiny, tmp_path):
     source = tiny.save(tmp_path / "model.safetensors").path
     edited = tmp_path / "edited.safetensors"
-    with safetensors.safe_open(source, framework="numpy") as file:
-        description = json.loads(file.metadata()["model"])
-    description["sampling_frequency"] = 25_000.0
-    with_metadata(source, edited, model=json.dumps(description, sort_keys=True))
+    description = contents_of(source)["model"] | {"sampling_frequency": 25_000.0}
+    with_contents(source, edited, model=description)
     with pytest.raises(ModelError, match="hash"):
         load_model(edited)
 

@@ -10,7 +10,7 @@ from ephys_deepinterpolation.network import (
     build_network,
     flops_per_frame,
     get_weights,
-    masked_mean_squared_error,
+    masked_loss,
     set_weights,
 )
 
@@ -122,13 +122,21 @@ def test_the_count_of_operations_agrees_with_the_kernels(parameters, rows):
     assert flops_per_frame(parameters, COLUMNS, FRAMES, rows) == 2 * rows * multiplications
 
 
-def test_the_loss_is_the_mean_squared_error_of_the_unmasked_pixels():
+def test_the_losses_are_means_over_the_unmasked_pixels():
     random = np.random.default_rng(0)
     target, prediction = random.normal(size=(2, 3, 5, COLUMNS)).astype(np.float32)
     mask = (random.random(target.shape) > 0.4).astype(np.float32)
-    loss = masked_mean_squared_error(np.stack([target, mask], axis=-1), prediction)
+    loss = masked_loss("mean_squared_error")(np.stack([target, mask], axis=-1), prediction)
     expected = np.mean((target - prediction)[mask > 0] ** 2)
     assert float(loss) == pytest.approx(expected, rel=1e-5)
+    loss = masked_loss("mean_absolute_error")(np.stack([target, mask], axis=-1), prediction)
+    expected = np.mean(np.abs(target - prediction)[mask > 0])
+    assert float(loss) == pytest.approx(expected, rel=1e-5)
+
+
+def test_an_unknown_loss_is_refused_and_the_known_ones_are_named():
+    with pytest.raises(ValueError, match=r"'huber'.*mean_squared_error, mean_absolute_error"):
+        masked_loss("huber")
 
 
 def test_masked_pixels_change_neither_the_loss_nor_its_gradient():
@@ -138,10 +146,10 @@ def test_masked_pixels_change_neither_the_loss_nor_its_gradient():
     mask[:, 2, 1] = 0
     spoilt = np.where(mask > 0, target, 1e4)
     packed = [np.stack([values, mask], axis=-1) for values in (target, spoilt)]
-    losses = [float(masked_mean_squared_error(each, prediction)) for each in packed]
+    losses = [float(masked_loss("mean_squared_error")(each, prediction)) for each in packed]
     assert losses[0] == losses[1]
     moved = np.where(mask > 0, prediction, -1e4)
-    assert float(masked_mean_squared_error(packed[0], moved)) == losses[0]
+    assert float(masked_loss("mean_squared_error")(packed[0], moved)) == losses[0]
 
 
 def test_shifting_the_rows_shifts_the_prediction_away_from_the_ends(network):
@@ -179,7 +187,7 @@ def test_the_loss_can_be_trained_through_keras(network):
     contexts = random_contexts(9, images=32)
     target = contexts[..., :COLUMNS]
     packed = np.stack([target, np.ones_like(target)], axis=-1)
-    network.compile(optimizer=keras.optimizers.Adam(1e-2), loss=masked_mean_squared_error)
+    network.compile(optimizer=keras.optimizers.Adam(1e-2), loss=masked_loss("mean_squared_error"))
     before = network.evaluate(contexts, packed, verbose=0)
     network.fit(contexts, packed, epochs=30, verbose=0)
     assert network.evaluate(contexts, packed, verbose=0) < 0.5 * before

@@ -1,4 +1,6 @@
+import json
 import pickle
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -11,12 +13,15 @@ from ephys_deepinterpolation.denoisers import interpolate_linearly
 from ephys_deepinterpolation.geometry import GeometryError
 from ephys_deepinterpolation.model import ModelError
 from ephys_deepinterpolation.network import NetworkParameters, build_network, set_weights
-from ephys_deepinterpolation.recording import deepinterpolate
+from ephys_deepinterpolation.normalization import Normalization
+from ephys_deepinterpolation.recording import deepinterpolate, normalization_for
 from ephys_deepinterpolation.windows import Context
 from fixtures import (
     CHANNELS,
     FREQUENCY,
     SILENT_CHANNEL,
+    correlated_noise,
+    neuropixels,
     noise_recording,
     recording_of,
     untrained_model,
@@ -157,7 +162,8 @@ def test_no_frame_is_predicted_from_itself_or_from_an_omitted_one(frame, omissio
     calm = noise_recording(600, seed=0)
     model = untrained_model(calm, context)
     traces = calm.get_traces().copy()
-    traces[frame] += 1000
+    # On more channels it would be taken for a transient, which nothing is predicted from.
+    traces[frame, 6:10] += 1000
     change = deepinterpolate(recording_of(traces), model).get_traces()
     change = change - deepinterpolate(calm, model).get_traces()
     moved = set(np.flatnonzero(np.abs(change).max(axis=1) > 0.1))
@@ -259,7 +265,7 @@ def test_a_pickled_recording_gives_the_same_traces(denoised, whole):
 
 
 def test_a_model_never_saved_can_be_pickled_but_not_written_as_json(recording, trained, whole):
-    denoised = deepinterpolate(recording, trained.model)
+    denoised = deepinterpolate(recording, trained)
     assert not denoised.check_serializability("json")
     loaded = pickle.loads(pickle.dumps(denoised))
     np.testing.assert_array_equal(loaded.get_traces(1), whole[1])
@@ -317,20 +323,250 @@ def test_the_rate_a_clock_drifted_to_is_accepted(recording, model):
     assert deepinterpolate(drifted, model).get_traces(0, 0, 10).shape == (10, CHANNELS)
 
 
-def test_other_channels_are_refused(recording, model):
-    renamed = recording.rename_channels([f"AP{index}" for index in range(CHANNELS)])
-    with pytest.raises(ModelError, match="channels must be the same"):
-        deepinterpolate(renamed, model)
+def drawn_out(recording, factor):
+    """The same traces on a probe stretched along its length."""
+    probe = neuropixels(recording.get_num_channels())
+    probe.set_contacts(probe.contact_positions * [1, factor], shank_ids=probe.shank_ids)
+    probe.set_device_channel_indices(np.arange(recording.get_num_channels()))
+    stretched = recording_of(recording.get_traces(0), probe=probe)
+    return stretched.rename_channels(recording.channel_ids)
 
 
-def test_fewer_channels_are_refused_and_counted(recording, model):
-    with pytest.raises(ModelError, match=r"16 channels .* the recording has 14"):
-        deepinterpolate(recording.select_channels(recording.channel_ids[2:]), model)
+@pytest.mark.parametrize(
+    ("rate", "pitch", "sentence"),
+    [
+        (12_500.0, 1.0, "trained at a sampling rate of 10000 Hz and the recording has 12500 Hz"),
+        (7_000.0, 1.0, "trained at a sampling rate of 10000 Hz and the recording has 7000 Hz"),
+        (10_000.0, 1.2, "distance between rows of 15 µm and the recording has 18 µm"),
+    ],
+)
+def test_a_rate_or_pitch_a_little_off_is_warned_of_and_both_are_named(rate, pitch, sentence):
+    calm = noise_recording(300, seed=0)
+    off = drawn_out(noise_recording(300, seed=0, frequency=rate), pitch)
+    off = recording_of(off.get_traces(), probe=off.get_probe(), frequency=rate)
+    with pytest.warns(UserWarning, match=sentence):
+        denoised = deepinterpolate(off, untrained_model(calm))
+    assert denoised.get_traces().shape == (300, CHANNELS)
 
 
-def test_another_order_of_channels_is_refused(recording, model):
-    with pytest.raises(ModelError, match="same order"):
-        deepinterpolate(recording.select_channels(recording.channel_ids[::-1]), model)
+@pytest.mark.parametrize("rate", [13_600.0, 6_400.0])
+def test_a_rate_more_than_a_third_off_is_refused(rate):
+    calm = noise_recording(300, seed=0)
+    with pytest.raises(ModelError, match=f"10000 Hz.*{rate:g} Hz.*train another model"):
+        deepinterpolate(noise_recording(300, seed=0, frequency=rate), untrained_model(calm))
+
+
+@pytest.mark.parametrize("factor", [0.6, 1.4, 2.0])
+def test_a_pitch_more_than_a_third_off_is_refused(factor):
+    calm = noise_recording(300, seed=0)
+    with pytest.raises(ModelError, match=r"rows of 15 µm.*train another model"):
+        deepinterpolate(drawn_out(calm, factor), untrained_model(calm))
+
+
+def test_a_recording_that_fits_is_not_warned_of(recording, model):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        deepinterpolate(recording, model)
+
+
+def louder(recording):
+    """The same recording three times as loud, on other channels."""
+    renamed = recording_of(3 * recording.get_traces())
+    return renamed.rename_channels([f"AP{index}" for index in range(len(renamed.channel_ids))])
+
+
+def test_other_channels_get_a_normalization_of_their_own():
+    """Whatever the loudness: the model sees the same numbers, and gives the same, louder."""
+    calm = noise_recording(3000, seed=0)
+    model = untrained_model(calm)
+    plain = deepinterpolate(calm.rename_channels([f"AP{i}" for i in range(CHANNELS)]), model)
+    loud = deepinterpolate(louder(calm), model)
+    np.testing.assert_allclose(loud.get_traces(), 3 * plain.get_traces(), rtol=1e-3, atol=1e-2)
+    assert not np.allclose(plain.get_traces(), deepinterpolate(calm, model).get_traces(), atol=1)
+    scale = normalization_for(louder(calm), model).scale
+    np.testing.assert_allclose(scale, 3 * calm.get_traces().std(axis=0), rtol=0.1)
+
+
+def test_the_models_normalization_is_used_where_channels_and_contacts_are_the_same():
+    calm = noise_recording(3000, seed=0)
+    model = untrained_model(calm)
+    assert normalization_for(calm, model) is model.normalization
+    assert normalization_for(noise_recording(3000, seed=1), model) is model.normalization
+    for other in (
+        louder(calm),
+        drawn_out(calm, 1.1),
+        calm.select_channels(calm.channel_ids[:-2]),
+        calm.select_channels(calm.channel_ids[::-1]),
+    ):
+        assert normalization_for(other, model) is not model.normalization
+
+
+def test_a_normalization_estimated_is_always_the_same_and_travels_with_the_recording(tmp_path):
+    calm = noise_recording(30_000, seed=0)
+    model = untrained_model(calm).save(tmp_path / "model.safetensors")
+    louder(calm).save(folder=tmp_path / "louder", progress_bar=False)
+    loud = si.load(tmp_path / "louder")
+    denoised, again = deepinterpolate(loud, model), deepinterpolate(loud, model)
+    expected = denoised.get_traces(0, 0, 500)
+    np.testing.assert_array_equal(again.get_traces(0, 0, 500), expected)
+    denoised.dump_to_json(tmp_path / "denoised.json")
+    written = json.loads((tmp_path / "denoised.json").read_text())
+    assert written["kwargs"]["normalization"] == normalization_for(loud, model).to_dict()
+    for copy in (si.load(tmp_path / "denoised.json"), pickle.loads(pickle.dumps(denoised))):
+        np.testing.assert_array_equal(copy.get_traces(0, 0, 500), expected)
+    # Also where the excerpt at hand would tell another.
+    part = denoised.frame_slice(1000, 2000)
+    np.testing.assert_array_equal(part.get_traces(), denoised.get_traces(0, 1000, 2000))
+
+
+def test_a_normalization_can_be_given():
+    calm = noise_recording(600, seed=0)
+    model = untrained_model(calm)
+    given = Normalization(
+        location=np.zeros(CHANNELS, np.float32),
+        scale=np.full(CHANNELS, 20.0, np.float32),
+        silent=np.arange(CHANNELS) == 3,
+    )
+    expected = deepinterpolate(calm, model.replace(normalization=given)).get_traces()
+    for normalization in (given, given.to_dict(), json.loads(json.dumps(given.to_dict()))):
+        denoised = deepinterpolate(calm, model, normalization=normalization)
+        np.testing.assert_array_equal(denoised.get_traces(), expected)
+    np.testing.assert_allclose(expected[:, 3], calm.get_traces()[:, 3], atol=1e-4)
+
+
+def test_fewer_channels_leave_holes_and_are_denoised(recording, model):
+    fewer = recording.select_channels(recording.channel_ids[2:])
+    assert deepinterpolate(fewer, model).get_traces(0, 0, 100).shape == (100, CHANNELS - 2)
+
+
+def test_the_order_of_channels_does_not_matter():
+    """They are laid out by their contacts."""
+    calm = noise_recording(3000, seed=0)
+    normalization = untrained_model(calm).normalization
+    turned = calm.select_channels(calm.channel_ids[::-1])
+    reverse = Normalization(*(values[::-1] for values in vars(normalization).values()))
+    model = untrained_model(calm)
+    np.testing.assert_allclose(
+        deepinterpolate(turned, model, normalization=reverse).get_traces(),
+        deepinterpolate(calm, model).get_traces()[:, ::-1],
+        atol=1e-3,
+    )
+
+
+@pytest.mark.parametrize("channels", [2, 48, 96])
+def test_one_network_applies_to_any_number_of_rows(channels):
+    """Away from the probe's ends a row is predicted as if the rest of the probe were not there."""
+    model = untrained_model(noise_recording(600, seed=0))
+    traces = correlated_noise(600, seed=1, channels=channels)
+    denoised = deepinterpolate(recording_of(traces), model).get_traces()
+    assert denoised.shape == (600, channels)
+    assert np.isfinite(denoised).all()
+    if channels == 96:
+        flat = Normalization(
+            np.zeros(96, np.float32), np.full(96, 10.0, np.float32), np.zeros(96, dtype=bool)
+        )
+        half = Normalization(*(values[:48] for values in vars(flat).values()))
+        whole = deepinterpolate(recording_of(traces), model, normalization=flat).get_traces()
+        part = recording_of(np.ascontiguousarray(traces[:, :48]))
+        part = deepinterpolate(part, model, normalization=half).get_traces()
+        np.testing.assert_allclose(part[:, :40], whole[:, :40], atol=1e-3)
+
+
+def test_shanks_are_denoised_each_as_if_it_were_alone():
+    model = untrained_model(noise_recording(600, seed=0))
+    traces = correlated_noise(2000, seed=1, channels=32)
+    probe = neuropixels(32)
+    one_shank = probe.contact_positions[:16]
+    positions = np.concatenate([one_shank, one_shank + np.array([250, 0])])
+    probe.set_contacts(positions, shank_ids=np.repeat(["0", "1"], 16))
+    probe.set_device_channel_indices(np.arange(32))
+    recording = recording_of(traces, probe=probe)
+    normalization = normalization_for(recording, model)
+    denoised = deepinterpolate(recording, model, normalization=normalization).get_traces()
+    for shank in (slice(0, 16), slice(16, 32)):
+        alone = recording_of(np.ascontiguousarray(traces[:, shank]))
+        own = Normalization(*(values[shank] for values in vars(normalization).values()))
+        np.testing.assert_allclose(
+            deepinterpolate(alone, model, normalization=own).get_traces(),
+            denoised[:, shank],
+            atol=1e-3,
+        )
+
+
+def test_integers_are_the_floats_rounded(recording, model, whole):
+    for dtype in ("int16", None, np.int16):
+        rounded = deepinterpolate(recording, model, dtype=dtype)
+        assert rounded.get_dtype() == np.int16
+        traces = rounded.get_traces(0, 500, 3500)
+        assert traces.dtype == np.int16
+        assert np.abs(traces - whole[0][500:3500]).max() <= 0.5 + 1e-3
+        assert rounded.count_saturated() == 0
+
+
+def test_no_dtype_keeps_the_recordings(recording, model):
+    assert deepinterpolate(recording, model, dtype=None).get_dtype() == recording.get_dtype()
+    assert deepinterpolate(scale_to_uV(recording), model, dtype=None).get_dtype() == np.float32
+
+
+def test_what_passes_through_comes_back_to_the_last_bit_as_integers(recording, model):
+    traces = recording.get_traces(0).copy()
+    traces[1000:1010] = 32_767
+    spoilt = recording_of([traces], probe=recording.get_probe())
+    spoilt.set_channel_gains(recording.get_channel_gains())
+    spoilt.set_channel_offsets(recording.get_channel_offsets())
+    denoised = deepinterpolate(spoilt, model, dtype=None).get_traces()
+    np.testing.assert_array_equal(denoised[1000:1010], traces[1000:1010])
+    np.testing.assert_array_equal(denoised[:, SILENT_CHANNEL], traces[:, SILENT_CHANNEL])
+
+
+def test_integers_out_of_range_are_clipped_and_counted():
+    calm = noise_recording(1000, seed=0)
+    model = untrained_model(calm)
+    offset = np.where(np.arange(CHANNELS) % 2, 120, -120).astype(np.float32)
+    loud = recording_of(calm.get_traces() + offset)
+    normalization = Normalization(offset, model.normalization.scale, model.normalization.silent)
+    floats = deepinterpolate(loud, model, normalization=normalization)
+    clipped = deepinterpolate(loud, model, dtype="int8", normalization=normalization)
+    expected = np.clip(np.round(floats.get_traces()), -128, 127)
+    np.testing.assert_array_equal(clipped.get_traces(), expected)
+    out = (np.round(floats.get_traces()) < -128) | (np.round(floats.get_traces()) > 127)
+    assert 0 < out.mean() < 1
+    for chunk_frames in (30_000, 999, 300):
+        assert clipped.count_saturated(chunk_frames) == np.count_nonzero(out)
+    assert floats.count_saturated() == 0
+
+
+@pytest.mark.parametrize("frames", [[300], [0, 1], [299, 300, 301, 302], [250, 258, 599]], ids=str)
+def test_a_transient_stays_where_it_is(frames):
+    """Around it the output is that of silence in its place; a context away nothing changes."""
+    calm = noise_recording(600, seed=0)
+    model = untrained_model(calm)
+    spoilt, silenced = calm.get_traces().copy(), calm.get_traces().copy()
+    spoilt[frames] += 5000
+    silenced[frames] = model.normalization.location
+    found = deepinterpolate(recording_of(spoilt), model).get_traces()
+    np.testing.assert_allclose(found[frames], spoilt[frames], rtol=1e-5)
+    elsewhere = np.delete(np.arange(600), frames)
+    in_silence = deepinterpolate(recording_of(silenced), model).get_traces()
+    np.testing.assert_allclose(found[elsewhere], in_silence[elsewhere], atol=1e-4)
+    untouched = deepinterpolate(calm, model).get_traces()
+    distance = np.abs(np.arange(600)[:, None] - frames).min(axis=1)
+    far = distance > model.context.margin
+    np.testing.assert_array_equal(found[far], untouched[far])
+
+
+def test_a_transients_size_does_not_matter_to_the_frames_around_it():
+    calm = noise_recording(600, seed=0)
+    model = untrained_model(calm)
+    outputs = []
+    for size in (1000.0, 1e6, np.inf, np.nan):
+        traces = calm.get_traces().copy()
+        traces[300] = size
+        outputs.append(deepinterpolate(recording_of(traces), model).get_traces())
+        np.testing.assert_allclose(outputs[-1][300], size, rtol=1e-4)
+    elsewhere = np.delete(np.arange(600), 300)
+    for output in outputs[1:]:
+        np.testing.assert_array_equal(output[elsewhere], outputs[0][elsewhere])
 
 
 def test_a_probe_of_other_columns_is_refused(recording, model):

@@ -1,15 +1,18 @@
 import json
+import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from probeinterface.generator import generate_linear_probe
 from scipy.signal import butter, lfilter, sosfiltfilt
 from scipy.stats import norm
 from spikeinterface.core import NumpyRecording
 
+from ephys_deepinterpolation.frames import split_frames
 from ephys_deepinterpolation.geometry import GeometryError
 from ephys_deepinterpolation.recording import deepinterpolate
-from ephys_deepinterpolation.training import split_frames, train_deepinterpolation
+from ephys_deepinterpolation.training import train_deepinterpolation
 from ephys_deepinterpolation.windows import Context
 from fixtures import (
     CHANNELS,
@@ -17,76 +20,20 @@ from fixtures import (
     FREQUENCY,
     SILENT_CHANNEL,
     SMALL_NETWORK,
+    assert_same_weights,
     neuropixels,
     noise_recording,
     recording_of,
+    train,
+    white_noise,
 )
 
 FRAMES = 20_000
 
 
-def train(recordings, **options):
-    settings = {"network": SMALL_NETWORK, "context_ms": CONTEXT_MS, "max_steps": 250, "seed": 3}
-    return train_deepinterpolation(recordings, **settings | options)
-
-
-def white_noise(seed, frames=FRAMES):
-    noise = np.random.default_rng(seed).normal(size=(frames, CHANNELS))
-    return (10 * noise).astype(np.float32)
-
-
 def in_uv(recording, segment):
     traces = recording.get_traces(segment).astype(float)
     return traces * recording.get_channel_gains() + recording.get_channel_offsets()
-
-
-def frames_touched(pieces, context, segment_frames):
-    """Whether each frame of one segment is a target, or in the context of one."""
-    touched = np.zeros(segment_frames, dtype=bool)
-    for piece in pieces:
-        assert piece.start >= context.margin
-        assert piece.end <= segment_frames - context.margin
-        touched[piece.start - context.margin : piece.end + context.margin] = True
-    return touched
-
-
-@pytest.mark.parametrize("context", [Context(1, 0), Context(4, 1), Context(30, 10)])
-def test_no_frame_seen_in_training_is_seen_in_validation(context):
-    recordings = [noise_recording([5000, 3001], seed=0), noise_recording(4000, seed=1)]
-    training, validation = split_frames(recordings, context)
-    for index, recording in enumerate(recordings):
-        for segment in range(recording.get_num_segments()):
-            seen = [
-                frames_touched(
-                    [piece for piece in pieces if (piece.recording, piece.segment) == key],
-                    context,
-                    recording.get_num_samples(segment),
-                )
-                for pieces in (training, validation)
-                for key in [(index, segment)]
-            ]
-            assert seen[0].any()
-            assert seen[1].any()
-            assert not (seen[0] & seen[1]).any()
-
-
-def test_a_tenth_is_held_out_from_all_over_a_long_recording():
-    context = Context(10, 1)
-    training, validation = split_frames([recording_of(np.zeros((100_000, 2)))], context)
-    held_out = frames_touched(validation, context, 100_000)
-    used = frames_touched(training, context, 100_000)
-    assert held_out.mean() == pytest.approx(0.1, abs=0.005)
-    assert used.mean() == pytest.approx(0.9, abs=0.01)
-    fifths = held_out.reshape(5, -1).any(axis=1)
-    assert fifths.all()
-
-
-@pytest.mark.parametrize("segments", [[100], [100, 5000], [5000, 5]])
-def test_a_recording_too_short_is_refused_with_what_would_suffice(segments):
-    context = Context(10, 1)
-    with pytest.raises(ValueError, match="at least 440 frames in each segment"):
-        split_frames([noise_recording(segments, seed=0)], context)
-    split_frames([noise_recording([440] * len(segments), seed=0)], context)
 
 
 def test_training_on_a_recording_too_short_is_refused_with_a_sentence():
@@ -96,14 +43,14 @@ def test_training_on_a_recording_too_short_is_refused_with_a_sentence():
 
 def test_the_validation_loss_is_what_applying_the_model_leaves(trained, recording):
     """The one number that ties layout, context, units and weights of training to use."""
-    context = trained.model.context
+    context = trained.context
     _, validation = split_frames([recording], context)
-    denoised = deepinterpolate(recording, trained.model)
+    denoised = deepinterpolate(recording, trained)
     live = np.arange(CHANNELS) != SILENT_CHANNEL
     squares = []
     for piece in validation:
         residual = in_uv(denoised, piece.segment) - in_uv(recording, piece.segment)
-        scaled = residual / trained.model.normalization.scale
+        scaled = residual / trained.normalization.scale
         squares.append(scaled[piece.start : piece.end, live] ** 2)
     assert np.concatenate(squares).mean() == pytest.approx(
         trained.summary["validation_loss"], rel=1e-3
@@ -122,7 +69,7 @@ def test_weights_that_training_spoils_are_not_kept():
     losses = result.history["validation_loss"].to_numpy()
     assert not losses[-1] <= 1.5 * losses[0]
     assert result.summary["validation_loss"] == losses[0]
-    assert (result.model.weights["correction/kernel"] == 0).all()
+    assert (result.weights["correction/kernel"] == 0).all()
 
 
 def test_training_learns_what_no_linear_interpolation_can():
@@ -180,31 +127,28 @@ def segmented():
 
 def test_the_same_seed_trains_the_same_weights(segmented):
     again = train(noise_recording([8000, 6000], seed=5))
-    for name, values in segmented.model.weights.items():
-        np.testing.assert_array_equal(again.model.weights[name], values)
+    assert_same_weights(again, segmented)
+    pd.testing.assert_frame_equal(again.history, segmented.history, check_exact=True)
 
 
 def test_another_seed_trains_other_weights(segmented):
     other = train(noise_recording([8000, 6000], seed=5), seed=4)
     for name in ("hidden_0/kernel", "correction/kernel"):
-        assert not np.array_equal(other.model.weights[name], segmented.model.weights[name])
+        assert not np.array_equal(other.weights[name], segmented.weights[name])
 
 
 def test_recordings_train_a_model_as_segments_of_one_do(segmented):
     whole = noise_recording([8000, 6000], seed=5)
     parts = [whole.select_segments([index]) for index in (0, 1)]
     result = train(parts)
-    for name, values in segmented.model.weights.items():
-        np.testing.assert_array_equal(result.model.weights[name], values)
-    assert all(result.model.saw(part) for part in parts)
+    assert_same_weights(result, segmented)
+    assert all(result.saw(part) for part in parts)
 
 
 def test_all_recordings_and_segments_are_learnt_from(segmented):
-    ranges = [
-        piece for seen in segmented.model.provenance["recordings"] for piece in seen["ranges"]
-    ]
+    ranges = [piece for seen in segmented.provenance["recordings"] for piece in seen["ranges"]]
     assert {piece["segment"] for piece in ranges} == {0, 1}
-    training, _ = split_frames([noise_recording([8000, 6000], seed=5)], segmented.model.context)
+    training, _ = split_frames([noise_recording([8000, 6000], seed=5)], segmented.context)
     assert ranges == [vars(piece) for piece in training]
 
 
@@ -248,9 +192,7 @@ def test_values_that_are_not_finite_are_refused():
 
 
 def test_a_silent_channel_neither_counts_in_the_loss_nor_is_learnt(trained):
-    np.testing.assert_array_equal(
-        np.flatnonzero(trained.model.normalization.silent), [SILENT_CHANNEL]
-    )
+    np.testing.assert_array_equal(np.flatnonzero(trained.normalization.silent), [SILENT_CHANNEL])
     noise = white_noise(0)
     noise[:, SILENT_CHANNEL] = 0
     result = train(recording_of(noise))
@@ -272,14 +214,15 @@ def test_the_probes_shanks_are_learnt_from_together():
     recording.set_probe(probe)
     result = train(recording)
     assert result.summary["predictability"] > 0.3
-    assert deepinterpolate(recording, result.model).get_traces().shape == (FRAMES, CHANNELS)
+    assert deepinterpolate(recording, result).get_traces().shape == (FRAMES, CHANNELS)
 
 
 def test_the_provenance_can_be_written_as_json_and_tells_the_seed(trained):
-    provenance = json.loads(json.dumps(trained.model.provenance))
-    assert provenance == trained.model.provenance
-    assert provenance["seed"] == 3
-    assert "seconds" not in provenance["summary"]
+    provenance = json.loads(json.dumps(trained.provenance))
+    assert provenance == trained.provenance
+    assert provenance["optimisation"]["seed"] == 3
+    assert provenance["trained_from"] is None
+    assert provenance["summary"] == trained.summary
 
 
 def test_the_history_begins_before_the_first_step_and_ends_at_the_last(trained):
@@ -288,3 +231,137 @@ def test_the_history_begins_before_the_first_step_and_ends_at_the_last(trained):
     assert (np.diff(steps) > 0).all()
     assert steps[-1] == trained.summary["steps"] >= 250
     assert trained.history["validation_loss"].notna().all()
+
+
+def saturated_for_a_fifth(seed=0, frames=FRAMES):
+    traces = noise_recording(frames, seed=seed).get_traces().copy()
+    traces[: frames // 5] = 3000.0
+    return traces
+
+
+def test_a_saturation_as_long_as_a_block_is_left_out_and_the_rest_is_learnt():
+    saturated = train(recording_of(saturated_for_a_fifth()))
+    clean = train(noise_recording(FRAMES, seed=0))
+    for name in ("validation_loss", "linear_loss"):
+        share = saturated.summary[name] / saturated.summary["constant_loss"]
+        expected = clean.summary[name] / clean.summary["constant_loss"]
+        assert share == pytest.approx(expected, rel=0.1)
+
+
+def test_a_recording_of_nothing_but_transients_is_refused_with_a_sentence():
+    traces = noise_recording(FRAMES, seed=0).get_traces().copy()
+    traces[::3] += 3000.0
+    with pytest.raises(ValueError, match="every frame is near a saturation or a transient"):
+        train(recording_of(traces))
+
+
+def test_transients_change_little_of_what_is_learnt():
+    traces = noise_recording(FRAMES, seed=0).get_traces().copy()
+    traces[np.random.default_rng(0).choice(FRAMES, 40, replace=False)] += 5000.0
+    spoilt, clean = train(recording_of(traces)), train(noise_recording(FRAMES, seed=0))
+    assert spoilt.summary["validation_loss"] == pytest.approx(
+        clean.summary["validation_loss"], rel=0.05
+    )
+
+
+def test_patience_stops_training_that_no_longer_gets_better():
+    result = train(noise_recording(6000, seed=4), learning_rate=30.0, max_steps=2500, patience=2)
+    assert result.summary["steps"] == 500
+    assert list(result.history["step"]) == [0, 250, 500]
+    assert result.summary["validation_loss"] == result.history["validation_loss"].min()
+
+
+def test_patience_waits_while_training_gets_better(segmented):
+    patient = train(noise_recording([8000, 6000], seed=5), patience=1)
+    assert_same_weights(patient, segmented)
+
+
+def test_steps_are_rounded_up_to_whole_evaluations():
+    assert train(noise_recording(6000, seed=0), max_steps=251).summary["steps"] == 500
+
+
+def test_the_absolute_error_is_reported_as_a_squared_one_too():
+    """The loss trained on is another, and so is what is learnt; reports can be compared."""
+    recording = noise_recording(6000, seed=0)
+    results = [train(recording, loss=f"mean_{name}_error") for name in ("squared", "absolute")]
+    squared, absolute = (each.history for each in results)
+    assert absolute["validation_loss"][0] == squared["validation_loss"][0]
+    assert absolute["validation_loss"][1] != squared["validation_loss"][1]
+    assert absolute["validation_loss"][1] == pytest.approx(squared["validation_loss"][1], rel=0.02)
+    # Of Gaussian residuals the mean absolute error is 0.8 standard deviations.
+    expected = np.sqrt(2 / np.pi * absolute["validation_loss"][1])
+    assert absolute["training_loss"][1] == pytest.approx(expected, rel=0.05)
+
+
+def test_an_unknown_loss_is_refused():
+    with pytest.raises(ValueError, match="no loss is called 'huber'"):
+        train(noise_recording(6000, seed=0), loss="huber")
+
+
+def test_half_precision_trains_to_about_the_same_loss(segmented):
+    mixed = train(noise_recording([8000, 6000], seed=5), precision="mixed_bfloat16")
+    assert not np.array_equal(mixed.weights["linear/kernel"], segmented.weights["linear/kernel"])
+    assert mixed.summary["validation_loss"] == pytest.approx(
+        segmented.summary["validation_loss"], rel=0.02
+    )
+    assert all(values.dtype == np.float32 for values in mixed.weights.values())
+
+
+def band_limited():
+    sos = butter(4, [500.0, 2500.0], btype="band", fs=FREQUENCY, output="sos")
+    return recording_of(sosfiltfilt(sos, white_noise(2), axis=0).astype(np.float32))
+
+
+def test_an_automatic_omission_is_widened_as_far_as_the_band_asks_for():
+    with pytest.warns(UserWarning, match="the network will copy the noise"):
+        narrow = train(band_limited())
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*copy the noise")
+        wide = train(band_limited(), omission_ms="auto")
+    assert narrow.context.omission == 1
+    assert wide.context.omission > 1
+    assert wide.context.frames == narrow.context.frames
+    assert wide.summary["noise_foretold"] < 0.9 < narrow.summary["noise_foretold"]
+    assert wide.summary["predictability"] < narrow.summary["predictability"]
+
+
+def test_an_automatic_omission_stays_at_a_frame_for_white_noise():
+    result = train(recording_of(white_noise(0, 6000)), omission_ms="auto")
+    assert result.context == Context.from_ms(CONTEXT_MS, None, FREQUENCY)
+
+
+def test_an_omission_that_is_no_number_is_refused():
+    with pytest.raises(
+        ValueError, match="omission_ms is 'wide'; allowed: a number, None or 'auto'"
+    ):
+        train(noise_recording(6000, seed=0), omission_ms="wide")
+
+
+def test_a_network_that_did_not_beat_linear_interpolation_is_warned_of():
+    with pytest.warns(UserWarning, match="did not beat linear interpolation"):
+        train(noise_recording(6000, seed=4), learning_rate=30.0)
+
+
+def test_the_losses_stand_in_the_order_that_they_must(trained):
+    summary = trained.summary
+    assert 0 < summary["noise_floor"] < summary["linear_loss"] < summary["constant_loss"]
+
+
+def test_the_noise_floor_of_noise_without_structure_is_all_of_it():
+    summary = train(recording_of(white_noise(0))).summary
+    assert summary["noise_floor"] == pytest.approx(summary["constant_loss"], rel=0.02)
+
+
+@pytest.mark.parametrize("progress", [False, True])
+def test_the_progress_bar_can_be_off(capfd, progress):
+    train_deepinterpolation(
+        noise_recording(6000, seed=0),
+        network=SMALL_NETWORK,
+        context_ms=CONTEXT_MS,
+        max_steps=250,
+        progress=progress,
+    )
+    shown = capfd.readouterr()
+    assert shown.out == ""
+    assert ("training" in shown.err and "250/250" in shown.err) == progress
+    assert ("validation=" in shown.err and "frames_per_s=" in shown.err) == progress

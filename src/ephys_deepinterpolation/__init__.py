@@ -1,1 +1,34 @@
 """DeepInterpolation for SpikeInterface, and a measure of what it does to spike sorting."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ephys_deepinterpolation.model import Model, ModelError, load_model
+    from ephys_deepinterpolation.recording import deepinterpolate
+    from ephys_deepinterpolation.training import fine_tune, train_deepinterpolation
+
+_HOMES = {
+    "Model": "model",
+    "ModelError": "model",
+    "deepinterpolate": "recording",
+    "fine_tune": "training",
+    "load_model": "model",
+    "train_deepinterpolation": "training",
+}
+
+__all__ = [
+    "Model",
+    "ModelError",
+    "deepinterpolate",
+    "fine_tune",
+    "load_model",
+    "train_deepinterpolation",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name of the API when it is first asked for: Keras alone takes seconds to load."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -150,6 +150,7 @@ def read_study(
 
     problems += _study_problems(settings, root)
     problems += _condition_problems(settings, root)
+    problems += _model_problems(settings, root)
     problems += _sorter_problems(settings, root)
     entries, table_problems = _read_entries(settings, registry, root)
     problems += table_problems
@@ -428,6 +429,14 @@ def _argument_problems(
     for name, parameter in known.items():
         if parameter.default is parameter.empty and name not in given:
             yield _problem(place.at(name), "nothing", f"a value ({function.__name__} needs it)")
+
+
+def _model_problems(settings: dict[str, Any], root: _Place) -> Iterator[str]:
+    for name, model in _mapping(settings.get("models")).items():
+        network = _mapping(_mapping(model).get("network"))
+        if network.get("family") == "unet" and "rows" in network:
+            place = root.at("models", name, "network", "rows")
+            yield _problem(place, _shown(network["rows"]), "no rows for a unet")
 
 
 def _sorter_problems(settings: dict[str, Any], root: _Place) -> Iterator[str]:

@@ -72,6 +72,39 @@ class LinearInterpolation:
         return kernel.astype(np.float32)
 
 
+def noise_floor(residual: np.ndarray, mask: np.ndarray, rows: int) -> float:
+    """Estimate the part of a loss that no network can take away.
+
+    What linear interpolation in time leaves over is regressed on what it leaves over on the
+    neighbouring contacts in the same frame, which the network does not see. What even they do
+    not tell is taken to be noise of the contact and frame alone.
+
+    Parameters
+    ----------
+    residual, mask : numpy.ndarray, shape (images, image rows, columns)
+        Left over by linear interpolation; whether the pixel counts.
+    rows : int
+        Rows of neighbours, odd.
+
+    Returns
+    -------
+    float
+        Mean squared error.
+    """
+    neighbours = unfold_rows(residual, rows)
+    columns = residual.shape[-1]
+    squared, count = 0.0, 0
+    for column in range(columns):
+        own = rows // 2 * columns + column
+        valid = mask[..., column].astype(bool)
+        inputs = np.delete(neighbours, own, axis=-1)[valid]
+        targets = residual[..., column][valid]
+        weights = np.linalg.lstsq(inputs, targets, rcond=None)[0]
+        squared += float(np.square(targets - inputs @ weights).sum())
+        count += len(targets)
+    return squared / count
+
+
 def interpolate_linearly(kernel: np.ndarray, contexts: np.ndarray) -> np.ndarray:
     """Predict targets (images, image rows, columns) from contexts with a ridge kernel."""
     rows, _, columns = kernel.shape

@@ -4,12 +4,15 @@ The file is in the safetensors format: arrays behind a header of plain JSON. Ope
 numbers and text and runs no code.
 """
 
+import dataclasses
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import safetensors
 import safetensors.numpy
 from spikeinterface.core import BaseRecording
@@ -19,6 +22,7 @@ from ephys_deepinterpolation.normalization import Normalization
 from ephys_deepinterpolation.windows import Context
 
 FORMAT = "ephys-deepinterpolation/1"
+_ENTRY = "ephys-deepinterpolation"
 _WEIGHTS = "network/"
 _NORMALIZATION = "normalization/"
 
@@ -42,11 +46,20 @@ class Model:
         Hz.
     columns : int
         Columns of the image the network was built for.
+    row_pitch_um : float
+        Distance between the rows of the probe it was trained on, µm.
     normalization : Normalization
         Of the recording it was trained on, in the order of `channel_ids`.
     channel_ids : tuple of str
+    positions : numpy.ndarray, shape (channels, 2)
+        Of the contacts of these channels, µm.
     provenance : dict
         Recordings and frame ranges seen, seed, versions, losses.
+    history : pandas.DataFrame
+        Columns step, training_loss, validation_loss (mean squared error of normalized traces).
+    layout : str
+        How channels become an image: `probe`, by the positions of the contacts, or `file-order` or
+        `interleaved`, see `layouts`.
     path : pathlib.Path or None
         File the model was read from or saved to.
     """
@@ -56,10 +69,23 @@ class Model:
     context: Context
     sampling_frequency: float
     columns: int
+    row_pitch_um: float
     normalization: Normalization
     channel_ids: tuple[str, ...]
+    positions: np.ndarray
     provenance: dict = field(default_factory=dict)
+    history: pd.DataFrame = field(default_factory=pd.DataFrame)
+    layout: str = "probe"
     path: Path | None = None
+
+    @property
+    def summary(self) -> dict:
+        """Losses beside those of linear interpolation, of a constant and the noise floor; cost."""
+        return self.provenance.get("summary", {})
+
+    def replace(self, **changes: Any) -> "Model":
+        """Copy the model with some attributes changed."""
+        return dataclasses.replace(self, **changes)
 
     def save(self, path: Path | str) -> "Model":
         """Write the model to one file, whole or not at all, and return it with its path."""
@@ -74,17 +100,19 @@ class Model:
             "context": asdict(self.context),
             "sampling_frequency": self.sampling_frequency,
             "columns": self.columns,
+            "row_pitch_um": self.row_pitch_um,
+            "positions": np.asarray(self.positions, dtype=float).tolist(),
+            "history": _rows(self.history),
             "channel_ids": list(self.channel_ids),
             "provenance": self.provenance,
+            "layout": self.layout,
         }
-        metadata = {
-            "format": FORMAT,
-            "model": json.dumps(description, sort_keys=True),
-            "hash": _hash(description, tensors),
-        }
+        contents = {"format": FORMAT, "model": description, "hash": _hash(description, tensors)}
+        # One entry: safetensors writes several in an order that differs from call to call.
+        metadata = {_ENTRY: json.dumps(contents, sort_keys=True)}
         with whole_file(path) as unfinished:
             unfinished.write_bytes(safetensors.numpy.save(tensors, metadata=metadata))
-        return Model(**{**vars(self), "path": path})
+        return self.replace(path=path)
 
     def saw(self, recording: BaseRecording) -> bool:
         """Whether the model was trained on frames of this recording."""
@@ -93,7 +121,7 @@ class Model:
 
 
 def load_model(path: Path | str) -> Model:
-    """Read a model from its file.
+    """Read a model from its file; or one of the deepinterpolation package, `.h5`: see `legacy`.
 
     Raises
     ------
@@ -105,21 +133,22 @@ def load_model(path: Path | str) -> Model:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no model file at {path}")
+    if path.suffix in (".h5", ".hdf5"):
+        from ephys_deepinterpolation.legacy import load_legacy_model
+
+        return load_legacy_model(path).replace(path=path)
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
+            contents = json.loads(metadata.get(_ENTRY, "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (safetensors.SafetensorError, OSError) as error:
+    except (safetensors.SafetensorError, OSError, json.JSONDecodeError) as error:
         raise ModelError(f"{path} is damaged or is no model file: {error}") from error
-    if metadata.get("format") != FORMAT:
-        found = metadata.get("format", "none")
+    if not isinstance(contents, dict) or contents.get("format") != FORMAT:
+        found = contents.get("format", "none") if isinstance(contents, dict) else "none"
         raise ModelError(f"{path} has format {found!r}; this version reads {FORMAT!r}")
-    try:
-        description = json.loads(metadata["model"])
-        intact = _hash(description, tensors) == metadata["hash"]
-    except (KeyError, json.JSONDecodeError) as error:
-        raise ModelError(f"{path} is damaged: its description cannot be read") from error
-    if not intact:
+    description = contents.get("model")
+    if not isinstance(description, dict) or _hash(description, tensors) != contents.get("hash"):
         raise ModelError(f"{path} is damaged: its contents do not match its hash")
     return Model(
         network=description["network"],
@@ -127,9 +156,13 @@ def load_model(path: Path | str) -> Model:
         context=Context(**description["context"]),
         sampling_frequency=description["sampling_frequency"],
         columns=description["columns"],
+        row_pitch_um=description["row_pitch_um"],
+        positions=np.array(description["positions"]),
+        history=pd.DataFrame(description["history"]),
         normalization=Normalization(**_strip(tensors, _NORMALIZATION)),
         channel_ids=tuple(description["channel_ids"]),
         provenance=description["provenance"],
+        layout=description.get("layout", "probe"),
         path=path,
     )
 
@@ -146,6 +179,11 @@ def recording_identity(recording: BaseRecording) -> str:
     return digest.hexdigest()
 
 
+def _rows(table: pd.DataFrame) -> list[dict]:
+    """Rows of a table for JSON, every float to its last bit; NaN becomes null."""
+    return table.astype(object).where(table.notna(), None).to_dict(orient="records")
+
+
 def _strip(tensors: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
     return {
         name.removeprefix(prefix): values
@@ -154,9 +192,15 @@ def _strip(tensors: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]
     }
 
 
-def _hash(description: dict, tensors: dict[str, np.ndarray]) -> str:
-    digest = hashlib.sha256(json.dumps(description, sort_keys=True).encode())
-    for name, values in sorted(tensors.items()):
+def hash_arrays(arrays: dict[str, np.ndarray]) -> str:
+    """Hash named arrays: names, types, shapes and values."""
+    digest = hashlib.sha256()
+    for name, values in sorted(arrays.items()):
         digest.update(f"{name} {values.dtype} {values.shape}".encode())
         digest.update(np.ascontiguousarray(values).tobytes())
     return digest.hexdigest()
+
+
+def _hash(description: dict, tensors: dict[str, np.ndarray]) -> str:
+    text = json.dumps(description, sort_keys=True) + hash_arrays(tensors)
+    return hashlib.sha256(text.encode()).hexdigest()

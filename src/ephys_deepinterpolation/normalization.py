@@ -30,6 +30,19 @@ class Normalization:
         normalized[:, self.silent] = 0
         return normalized.astype(np.float32, copy=False)
 
+    def to_dict(self) -> dict[str, list]:
+        """Plain lists, for JSON."""
+        return {name: values.tolist() for name, values in vars(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, list]) -> "Normalization":
+        """Read what `to_dict` gave."""
+        return cls(
+            location=np.array(values["location"], dtype=np.float32),
+            scale=np.array(values["scale"], dtype=np.float32),
+            silent=np.array(values["silent"], dtype=bool),
+        )
+
     def invert(self, normalized: np.ndarray) -> np.ndarray:
         """Bring normalized traces (frames, channels) back to µV, float32."""
         return (normalized * self.scale + self.location).astype(np.float32, copy=False)

@@ -90,6 +90,8 @@ def _explained(chunks: list[np.ndarray], context: Context) -> float:
     half = len(chunks) // 2
     inputs, targets = _regression(chunks[:half], context)
     gram = inputs.T @ inputs
+    if not gram.any():
+        return np.nan
     gram += _REGULARIZATION * np.trace(gram) / len(gram) * np.eye(len(gram))
     weights = np.linalg.solve(gram, inputs.T @ targets)
     inputs, targets = _regression(chunks[half:], context)

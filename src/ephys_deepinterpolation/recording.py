@@ -1,10 +1,12 @@
 """`deepinterpolate`: a lazy SpikeInterface preprocessor over a trained model."""
 
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from spikeinterface.core import BaseRecording
+from spikeinterface.core import BaseRecording, get_random_data_chunks
 from spikeinterface.preprocessing.basepreprocessor import (
     BasePreprocessor,
     BasePreprocessorSegment,
@@ -12,12 +14,31 @@ from spikeinterface.preprocessing.basepreprocessor import (
 from spikeinterface.preprocessing.pipeline import pp_names_to_functions
 
 from ephys_deepinterpolation.geometry import ProbeImage, image_of_recording
+from ephys_deepinterpolation.layouts import (
+    common_normalization,
+    deinterleave,
+    image_in_file_order,
+    interleave,
+)
 from ephys_deepinterpolation.model import Model, ModelError, load_model
+from ephys_deepinterpolation.normalization import Normalization, estimate_normalization
+from ephys_deepinterpolation.transients import find_transients
 from ephys_deepinterpolation.windows import Windows
 
 # Frames are always inferred in the same blocks, whatever was asked for: the order of a sum inside
 # a matrix product depends on its size, and with it the last bits of a result.
 _BLOCK_FRAMES = 256
+
+# A context counts in frames and rows: on another sampling rate or pitch the same frames and rows
+# are other milliseconds and micrometres. Relative differences up to which that is ignored, and
+# up to which it is only warned of.
+_IGNORED_DIFFERENCE, _TOLERATED_DIFFERENCE = 0.01, 0.35
+
+# Of the network, by what Keras calls them.
+_PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
+
+_NORMALIZATION_CHUNKS = 20
+_NORMALIZATION_FRAMES = 10_000
 
 
 class DeepInterpolatedRecording(BasePreprocessor):
@@ -25,105 +46,195 @@ class DeepInterpolatedRecording(BasePreprocessor):
 
     Traces keep the units, gains and offsets of the parent recording. A frame's value does not
     depend on how it was asked for. Near the ends of a segment, a missing frame of the context is
-    replaced by its mirror image about the target. Channels that were silent in training pass
-    through unchanged.
+    replaced by its mirror image about the target. Silent channels, and frames in a saturation or
+    a transient, pass through unchanged; the frames around a transient see silence in its place.
 
     Parameters
     ----------
     recording : BaseRecording
-        With a probe; its channels those the model was trained on.
+        With one probe of as many columns as the model's; for a model of the deepinterpolation
+        package, with as many channels as it takes.
     model : Model or path of a model file
+    dtype : str or None, default: "float32"
+        Of the traces; None is the parent's. Integers are rounded, and clipped to their range: see
+        `count_saturated`.
+    normalization : Normalization, dict or None
+        Location and scale of each channel, µV. By default the model's, where the recording has
+        the channels and contacts it was trained on, and otherwise estimated from the recording.
+    precision : str, default: "float32"
+        Of the network: `float32`, or `bfloat16`, which is faster on processors that have it, and
+        errs by about 0.4 % of a prediction's standard deviation (root mean square; the U-Net of
+        the deepinterpolation package on a CPU), or 1 % where Keras runs that network.
+
+    Raises
+    ------
+    ModelError
+        Sampling rate, columns or row pitch differ too much from the model's: sampling rate and
+        pitch by more than 35 %. From 1 % on there is a warning.
+    ValueError
+        The precision is unknown.
     """
 
-    def __init__(self, recording: BaseRecording, model: Model | Path | str):
+    def __init__(
+        self,
+        recording: BaseRecording,
+        model: Model | Path | str,
+        dtype: str | None = "float32",
+        normalization: Normalization | dict | None = None,
+        precision: str = "float32",
+    ):
+        if precision not in _PRECISIONS:
+            raise ValueError(
+                f"no precision is called {precision!r}; known: {', '.join(_PRECISIONS)}"
+            )
         if not isinstance(model, Model):
             model = load_model(model)
-        image = image_of_recording(recording)
-        _refuse_misfit(recording, image, model)
-        super().__init__(recording, dtype="float32")
+        by_probe = model.layout == "probe"
+        image = image_of_recording(recording) if by_probe else image_in_file_order(recording, model)
+        check_fit(recording, image, model)
+        if normalization is None:
+            normalization = normalization_for(recording, model)
+        elif isinstance(normalization, dict):
+            normalization = Normalization.from_dict(normalization)
+        super().__init__(recording, dtype=recording.get_dtype() if dtype is None else dtype)
         # A forked child would inherit a network whose threads are gone, and hang.
         self._preferred_mp_context = "spawn"
-        predictor = _Predictor(model)
-        gains, offsets = units_of(recording)
+        denoiser = _Denoiser(model, image, normalization, precision, *units_of(recording))
         for segment in recording.segments:
             self.add_recording_segment(
-                DeepInterpolatedRecordingSegment(segment, model, image, predictor, gains, offsets)
+                DeepInterpolatedRecordingSegment(segment, denoiser, np.dtype(self.dtype))
             )
         stored = str(Path(model.path).absolute()) if model.path is not None else model
         self._serializability["json"] &= model.path is not None
-        self._kwargs = {"recording": recording, "model": stored}
+        self._kwargs = {
+            "recording": recording,
+            "model": stored,
+            "dtype": np.dtype(self.dtype).str,
+            "normalization": normalization.to_dict(),
+            "precision": precision,
+        }
+
+    def count_saturated(self, chunk_frames: int = 30_000) -> int:
+        """Count the samples that rounding to an integer type clips at the ends of its range.
+
+        Reads the whole recording, in chunks; 0 for floats.
+        """
+        if self.get_dtype().kind == "f":
+            return 0
+        clipped = 0
+        for segment in self.segments:
+            for start in range(0, segment.get_num_samples(), chunk_frames):
+                end = min(start + chunk_frames, segment.get_num_samples())
+                clipped += _out_of_range(segment.get_floats(start, end), self.get_dtype())
+        return clipped
 
 
 class DeepInterpolatedRecordingSegment(BasePreprocessorSegment):
     """One segment of a `DeepInterpolatedRecording`."""
 
-    def __init__(self, parent, model, image, predictor, gains, offsets):
+    def __init__(self, parent: Any, denoiser: "_Denoiser", dtype: np.dtype):
         super().__init__(parent)
-        self._model, self._image, self._predictor = model, image, predictor
-        self._gains, self._offsets = gains, offsets
+        self._denoiser, self._dtype = denoiser, dtype
 
     def get_traces(self, start_frame, end_frame, channel_indices):
-        """Denoised traces (frames, channels), float32, in the units of the parent."""
+        """Denoised traces (frames, channels) in the units of the parent."""
         frames = self.get_num_samples()
         start = 0 if start_frame is None else start_frame
         end = frames if end_frame is None else end_frame
         channels = slice(None) if channel_indices is None else channel_indices
+        return _as_type(self.get_floats(start, end)[:, channels], self._dtype)
+
+    def get_floats(self, start: int, end: int) -> np.ndarray:
+        """Denoised traces of all channels before rounding, float32."""
         if end <= start:
-            return np.empty((0, len(self._gains)), dtype=np.float32)[:, channels]
+            channels = len(self._denoiser.gains)
+            return np.empty((0, channels), dtype=np.float32)
+        frames = self.get_num_samples()
         first = start // _BLOCK_FRAMES * _BLOCK_FRAMES
         last = min(frames, -(-end // _BLOCK_FRAMES) * _BLOCK_FRAMES)
-        return self._denoise(first, last)[start - first : end - first, channels]
-
-    def _denoise(self, first: int, last: int) -> np.ndarray:
-        margin, frames = self._model.context.margin, self.get_num_samples()
         # A mirrored context of a frame near an end reaches up to a margin away, no further.
+        margin = self._denoiser.model.context.margin
         left, right = max(0, first - margin), min(frames, last + margin)
-        parent = self.parent_recording_segment.get_traces(left, right, slice(None))
-        traces = parent.astype(np.float32) * self._gains + self._offsets
-        normalization = self._model.normalization
-        image = self._image.to_image(normalization.apply(traces))
-        windows = Windows(image, self._model.context, first_frame=left, segment_frames=frames)
-        blocks = [
-            self._predictor(windows.at(np.arange(block, min(last, block + _BLOCK_FRAMES))))
-            for block in range(first, last, _BLOCK_FRAMES)
-        ]
-        denoised = normalization.invert(self._image.from_image(np.concatenate(blocks)))
-        silent = normalization.silent
-        denoised[:, silent] = traces[first - left : last - left, silent]
-        return (denoised - self._offsets) / self._gains
+        traces = self.parent_recording_segment.get_traces(left, right, slice(None))
+        denoised = self._denoiser(traces, left, first, last, frames)
+        return denoised[start - first : end - first]
 
 
-class _Predictor:
-    """Applies a model's network; builds it when first called, in the process that calls it."""
+class _Denoiser:
+    """Denoises stretches of traces; builds its network in the process that first calls it."""
 
-    def __init__(self, model: Model):
-        self._model = model
+    def __init__(
+        self,
+        model: Model,
+        image: ProbeImage,
+        normalization: Normalization,
+        precision: str,
+        gains: np.ndarray,
+        offsets: np.ndarray,
+    ):
+        self.model, self._image, self._normalization = model, image, normalization
+        self._precision, self.gains, self._offsets = precision, gains, offsets
         self._network: Any = None
 
-    def __call__(self, contexts: np.ndarray) -> np.ndarray:
+    def __call__(
+        self, counts: np.ndarray, left: int, first: int, last: int, frames: int
+    ) -> np.ndarray:
+        """Denoise frames first to last of a segment of `frames`, given traces from `left` on."""
+        traces = counts.astype(np.float32) * self.gains + self._offsets
+        normalized = self._normalization.apply(traces)
+        transient = find_transients(normalized, self._normalization.silent)
+        normalized[transient] = 0
+        windows = Windows(
+            self._image.to_image(normalized), self.model.context, left, segment_frames=frames
+        )
+        blocks = [
+            self._predict(windows.at(np.arange(block, min(last, block + _BLOCK_FRAMES))))
+            for block in range(first, last, _BLOCK_FRAMES)
+        ]
+        denoised = self._normalization.invert(self._image.from_image(np.concatenate(blocks)))
+        wanted = slice(first - left, last - left)
+        silent = self._normalization.silent
+        denoised[:, silent] = traces[wanted, silent]
+        denoised[transient[wanted]] = traces[wanted][transient[wanted]]
+        return (denoised - self._offsets) / self.gains
+
+    def _predict(self, contexts: np.ndarray) -> np.ndarray:
         """Predict images (frames, shanks, rows, columns) from their contexts."""
         if self._network is None:
-            self._network = _network_of(self._model)
+            self._network = _network_of(self.model, self._image.shape[1], self._precision)
         frames, shanks, rows, features = contexts.shape
         padded = np.zeros((_BLOCK_FRAMES, shanks, rows, features), dtype=np.float32)
         padded[:frames] = contexts
-        images = self._network.predict_on_batch(padded.reshape(-1, rows, features))
-        return np.asarray(images).reshape(_BLOCK_FRAMES, shanks, rows, -1)[:frames]
+        images = self._network(padded.reshape(-1, rows, features))
+        return images.reshape(_BLOCK_FRAMES, shanks, rows, -1)[:frames]
 
     def __getstate__(self) -> dict:
-        return {"_model": self._model, "_network": None}
+        return {**vars(self), "_network": None}
 
 
-def _network_of(model: Model):
+def _network_of(model: Model, rows: int, precision: str) -> Callable[[np.ndarray], np.ndarray]:
+    """Make a network that maps contexts (images, rows, features) to (images, rows, columns)."""
     # Keras takes seconds to import, and most uses of a recording never run the network.
-    from ephys_deepinterpolation.network import NetworkParameters, build_network, set_weights
+    import keras
 
-    network = build_network(
-        NetworkParameters(**model.network), model.columns, 2 * model.context.frames, seed=0
-    )
+    from ephys_deepinterpolation.network import build_network, network_parameters, set_weights
+
+    interleaved = model.layout == "interleaved"
+    if model.network.get("family") == "unet" and keras.backend.backend() == "tensorflow":
+        from ephys_deepinterpolation.unet_inference import can_rewrite, inference_function
+
+        if can_rewrite():
+            return inference_function(model.weights, model.columns, rows, precision, interleaved)
+    parameters, frames = network_parameters(model.network), 2 * model.context.frames
+    network = build_network(parameters, model.columns, frames, 0, _PRECISIONS[precision])
     set_weights(network, model.weights)
-    network.compile(jit_compile=True)
-    return network
+    network.compile(jit_compile=keras.backend.backend() != "torch")
+
+    def predict(contexts: np.ndarray) -> np.ndarray:
+        images = network.predict_on_batch(interleave(contexts) if interleaved else contexts)
+        return deinterleave(np.asarray(images)) if interleaved else np.asarray(images)
+
+    return predict
 
 
 def units_of(recording: BaseRecording) -> tuple[np.ndarray, np.ndarray]:
@@ -135,32 +246,85 @@ def units_of(recording: BaseRecording) -> tuple[np.ndarray, np.ndarray]:
     return gains, np.asarray(recording.get_channel_offsets(), dtype=np.float32)
 
 
-def _refuse_misfit(recording: BaseRecording, image: ProbeImage, model: Model) -> None:
-    frequency = recording.get_sampling_frequency()
-    if not np.isclose(frequency, model.sampling_frequency, rtol=1e-3):
-        raise ModelError(
-            f"the model was trained at {model.sampling_frequency:g} Hz and the recording has "
-            f"{frequency:g} Hz: resample the recording or train another model"
-        )
-    channel_ids = tuple(str(channel) for channel in recording.channel_ids)
-    if channel_ids != model.channel_ids:
-        raise ModelError(
-            f"the model's normalization is of {len(model.channel_ids)} channels "
-            f"({model.channel_ids[0]} ...) and the recording has {len(channel_ids)} "
-            f"({channel_ids[0]} ...): the channels must be the same, in the same order"
-        )
+def normalization_for(recording: BaseRecording, model: Model) -> Normalization:
+    """Choose the normalization a model is applied with.
+
+    The model's own where the recording has the channels and contacts it was trained on; otherwise
+    estimated from chunks of the recording, always the same ones; for a model of the
+    deepinterpolation package as that does.
+    """
+    if model.layout != "probe":
+        return common_normalization(recording, *units_of(recording))
+    same_channels = tuple(str(channel) for channel in recording.channel_ids) == model.channel_ids
+    if same_channels and np.allclose(recording.get_channel_locations(), model.positions, atol=1.0):
+        return model.normalization
+    shortest = min(recording.get_num_frames(index) for index in range(len(recording.segments)))
+    chunks = get_random_data_chunks(
+        recording,
+        num_chunks_per_segment=_NORMALIZATION_CHUNKS,
+        chunk_size=min(_NORMALIZATION_FRAMES, max(1, shortest // 2)),
+        seed=0,
+    )
+    gains, offsets = units_of(recording)
+    return estimate_normalization(chunks.astype(np.float32) * gains + offsets)
+
+
+def check_fit(recording: BaseRecording, image: ProbeImage, model: Model) -> None:
+    """Refuse a recording that a model cannot be applied to, and warn where it is doubtful.
+
+    Raises
+    ------
+    ModelError
+        See `DeepInterpolatedRecording`.
+    """
     if image.shape[2] != model.columns:
         raise ModelError(
             f"the model was trained on a probe of {model.columns} columns and this one has "
             f"{image.shape[2]}: train another model"
         )
+    frequency = recording.get_sampling_frequency()
+    _compare("sampling rate", "Hz", model.sampling_frequency, frequency, "resample the recording")
+    if image.shape[1] > 1 and model.row_pitch_um > 0:
+        pitch = image.row_pitch_um
+        _compare("distance between rows", "µm", model.row_pitch_um, pitch, "fine-tune the model")
 
 
-def deepinterpolate(recording: BaseRecording, model: Model | Path | str):
+def _compare(what: str, unit: str, trained: float, found: float, remedy: str) -> None:
+    difference = abs(found / trained - 1)
+    sentence = (
+        f"the model was trained at a {what} of {trained:g} {unit} and the recording has "
+        f"{found:g} {unit}: {remedy}"
+    )
+    if difference > _TOLERATED_DIFFERENCE:
+        raise ModelError(f"{sentence}, or train another model")
+    if difference > _IGNORED_DIFFERENCE:
+        warnings.warn(f"{sentence}, or expect a worse result", stacklevel=4)
+
+
+def _as_type(traces: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    if dtype.kind == "f":
+        return traces.astype(dtype, copy=False)
+    limits = np.iinfo(dtype)
+    return np.clip(np.round(traces), limits.min, limits.max).astype(dtype)
+
+
+def _out_of_range(traces: np.ndarray, dtype: np.dtype) -> int:
+    limits = np.iinfo(dtype)
+    rounded = np.round(traces)
+    return int(np.count_nonzero((rounded < limits.min) | (rounded > limits.max)))
+
+
+def deepinterpolate(
+    recording: BaseRecording,
+    model: Model | Path | str,
+    dtype: str | None = "float32",
+    normalization: Normalization | dict | None = None,
+    precision: str = "float32",
+) -> DeepInterpolatedRecording:
     """Denoise a recording with a model, lazily; see `DeepInterpolatedRecording`."""
-    return DeepInterpolatedRecording(recording, model)
+    return DeepInterpolatedRecording(recording, model, dtype, normalization, precision)
 
 
 # SpikeInterface's own step of this name does not run with Keras 3; ours takes its place in
-# pipelines as soon as the package is imported.
+# pipelines as soon as this module is imported.
 pp_names_to_functions["deepinterpolate"] = deepinterpolate

@@ -19,6 +19,7 @@ from markupsafe import Markup
 from ephys_deepinterpolation.figures.effects import effect_interval
 from ephys_deepinterpolation.figures.style import asked_units, counted, in_order, is_true, signed
 from ephys_deepinterpolation.files import whole_file
+from ephys_deepinterpolation.predictability import COPIES_NOISE
 
 STAGES = {
     "datasets": "Datasets",
@@ -37,7 +38,6 @@ TABLES = {
 }
 NOT_SHOWN = ("traces",)
 LONGEST_TABLE = 200
-COPIES_NOISE = 0.98
 MIME = {".svg": "image/svg+xml", ".png": "image/png"}
 
 
@@ -421,9 +421,9 @@ def models_not_beaten(tables: Mapping[str, pd.DataFrame]) -> list[str]:
 def models_copying_noise(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     """Return a sentence for each model whose input is too predictable to be denoised."""
     return [
-        f"{where}: predictability {rows['predictability'].max():.3f}"
+        f"{where}: {rows['noise_foretold'].max():.1%} foretold"
         for where, rows in _trained_models(tables)
-        if (rows["predictability"] > COPIES_NOISE).any()
+        if (rows["noise_foretold"] > COPIES_NOISE).any()
     ]
 
 

@@ -26,6 +26,8 @@ rule train:
         recipe=lambda wildcards: study.models[wildcards.model],
         pipeline=lambda wildcards: study.pipelines[wildcards.condition],
         kind=lambda wildcards: study.datasets[wildcards.dataset].kind,
+        # Outlives a killed job, unlike an output: training goes on from it.
+        checkpoint="results/models/{dataset}/{replicate}/{model}/{condition}/checkpoint",
         threads=2,
         seed=seed_of("models"),
     message:

@@ -1,0 +1,204 @@
+"""Which frames of recordings train a network and which validate it, and how they are drawn."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from spikeinterface.core import BaseRecording
+
+from ephys_deepinterpolation.geometry import ProbeImage
+from ephys_deepinterpolation.normalization import Normalization
+from ephys_deepinterpolation.recording import units_of
+from ephys_deepinterpolation.transients import find_transients, near
+from ephys_deepinterpolation.windows import Context, Windows
+
+_BLOCKS = 5
+_VALIDATION_FRACTION = 0.1
+PIECE_FRAMES = 15_000
+
+
+@dataclass(frozen=True)
+class FrameRange:
+    """A run of frames of one segment of one recording; `end` is not part of it."""
+
+    recording: int
+    segment: int
+    start: int
+    end: int
+
+    def shortened(self, frames: int, random: np.random.Generator) -> "FrameRange":
+        """Draw a run of at most `frames` frames of this one."""
+        length = self.end - self.start
+        if length <= frames:
+            return self
+        start = self.start + int(random.integers(length - frames + 1))
+        return FrameRange(self.recording, self.segment, start, start + frames)
+
+
+def split_frames(
+    recordings: Sequence[BaseRecording], context: Context
+) -> tuple[list[FrameRange], list[FrameRange]]:
+    """Split the target frames of recordings into training and validation.
+
+    Each segment is cut into equal blocks whose last tenth is for validation. Targets stay a
+    context away from every cut, so that no validation frame, nor a frame of its context, is ever
+    seen in training.
+
+    Returns
+    -------
+    training, validation : list of FrameRange
+
+    Raises
+    ------
+    ValueError
+        A segment is too short to hold both.
+    """
+    training, validation = [], []
+    margin = context.margin
+    for index, recording in enumerate(recordings):
+        for segment in range(recording.get_num_segments()):
+            edges = np.linspace(0, recording.get_num_samples(segment), _BLOCKS + 1)
+            # Plain integers, for provenance written as JSON.
+            for start, end in itertools.pairwise(int(edge) for edge in edges):
+                cut = end - max(round((end - start) * _VALIDATION_FRACTION), 4 * margin)
+                training.append(FrameRange(index, segment, start + margin, cut - margin))
+                validation.append(FrameRange(index, segment, cut + margin, end - margin))
+    if any(piece.end <= piece.start for piece in training + validation):
+        frames = [
+            recording.get_num_samples(segment)
+            for recording in recordings
+            for segment in range(recording.get_num_segments())
+        ]
+        raise ValueError(
+            f"the segments hold {frames} frames; training needs at least "
+            f"{_BLOCKS * 8 * margin} frames in each segment with this context"
+        )
+    return training, validation
+
+
+def sample_traces(
+    recordings: Sequence[BaseRecording],
+    pieces: Sequence[FrameRange],
+    frames: int,
+    random: np.random.Generator,
+) -> np.ndarray:
+    """Read about `frames` frames, evenly from every piece: (frames, channels) in µV."""
+    share = max(1000, frames // len(pieces))
+    shortened = [piece.shortened(share, random) for piece in pieces]
+    return np.concatenate(
+        [
+            traces_in_uv(recordings[piece.recording], piece.segment, piece.start, piece.end)
+            for piece in shortened
+        ]
+    )
+
+
+def traces_in_uv(recording: BaseRecording, segment: int, start: int, end: int) -> np.ndarray:
+    """Read traces (frames, channels) in µV, float32."""
+    gains, offsets = units_of(recording)
+    return recording.get_traces(segment, start, end).astype(np.float32) * gains + offsets
+
+
+class Piece:
+    """A piece of a recording in memory, and which of its frames may be targets."""
+
+    def __init__(self, windows: Windows, targets: np.ndarray):
+        self.windows, self.targets = windows, targets
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+
+class Frames:
+    """Draws contexts and targets of recordings, as a network sees them.
+
+    Parameters
+    ----------
+    recordings : sequence of BaseRecording
+    image : ProbeImage
+        Layout of their common probe.
+    normalization : Normalization
+    context : Context
+    """
+
+    def __init__(
+        self,
+        recordings: Sequence[BaseRecording],
+        image: ProbeImage,
+        normalization: Normalization,
+        context: Context,
+    ):
+        self.recordings, self.image = recordings, image
+        self.normalization, self.context = normalization, context
+        silent = np.zeros(image.shape, dtype=bool)
+        silent[image.shank, image.row, image.column] = normalization.silent
+        self.mask = (image.mask & ~silent).astype(np.float32)
+
+    @property
+    def images_per_frame(self) -> int:
+        """Shanks: each is an image of its own."""
+        return self.image.shape[0]
+
+    def read(self, piece: FrameRange) -> Piece:
+        """Read a piece and the context around it; no target is near a transient."""
+        recording, margin = self.recordings[piece.recording], self.context.margin
+        first = piece.start - margin
+        traces = traces_in_uv(recording, piece.segment, first, piece.end + margin)
+        normalized = self.normalization.apply(traces)
+        transient = near(find_transients(normalized, self.normalization.silent), margin)
+        windows = Windows(
+            self.image.to_image(normalized),
+            self.context,
+            first,
+            recording.get_num_samples(piece.segment),
+        )
+        clean = ~transient[margin : len(transient) - margin]
+        return Piece(windows, piece.start + np.flatnonzero(clean))
+
+    def batch(self, piece: Piece, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Contexts (images, rows, features) and targets with mask (images, rows, columns, 2)."""
+        contexts = piece.windows.at(targets)
+        frames = piece.windows.targets(targets)
+        packed = np.stack([frames, np.broadcast_to(self.mask, frames.shape)], axis=-1)
+        return (
+            contexts.reshape(-1, *contexts.shape[2:]),
+            packed.reshape(-1, *packed.shape[2:]),
+        )
+
+    def draw(
+        self, pieces: Sequence[FrameRange], count: int, random: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Draw about `count` frames, evenly from every piece.
+
+        Raises
+        ------
+        ValueError
+            Every frame is near a transient.
+        """
+        share = -(-count // len(pieces))
+        batches = []
+        for piece in pieces:
+            batch = self.draw_from(piece, share, random)
+            if batch is not None:
+                batches.append(batch)
+        if not batches:
+            raise ValueError("every frame is near a saturation or a transient: nothing to learn")
+        return (
+            np.concatenate([contexts for contexts, _ in batches]),
+            np.concatenate([targets for _, targets in batches]),
+        )
+
+    def draw_from(
+        self, piece: FrameRange, count: int, random: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray] | None:
+        """Draw at most `count` frames of a piece, None if every one is near a transient."""
+        read = self.read(piece.shortened(PIECE_FRAMES, random))
+        if len(read) == 0:
+            return None
+        targets = random.choice(read.targets, size=min(count, len(read)), replace=False)
+        return self.batch(read, np.sort(targets))
+
+    def frames_for(self, rows: int) -> int:
+        """How many frames hold about this many rows of the image."""
+        return max(1, rows // (self.image.shape[0] * self.image.shape[1]))

@@ -1,0 +1,64 @@
+import subprocess
+import sys
+
+import pytest
+
+import ephys_deepinterpolation
+from ephys_deepinterpolation import model, recording, training
+
+NAMES = {
+    "Model": model.Model,
+    "ModelError": model.ModelError,
+    "deepinterpolate": recording.deepinterpolate,
+    "fine_tune": training.fine_tune,
+    "load_model": model.load_model,
+    "train_deepinterpolation": training.train_deepinterpolation,
+}
+
+
+def run(code):
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_package_gives_its_api_by_name(name):
+    assert getattr(ephys_deepinterpolation, name) is NAMES[name]
+
+
+def test_everything_listed_is_there():
+    assert sorted(ephys_deepinterpolation.__all__) == sorted(NAMES)
+    scope = {}
+    exec("from ephys_deepinterpolation import *", scope)
+    assert NAMES.keys() <= scope.keys()
+
+
+def test_an_unknown_name_is_missing_as_in_any_module():
+    assert not hasattr(ephys_deepinterpolation, "denoise_everything")
+    with pytest.raises(ImportError, match="denoise_everything"):
+        from ephys_deepinterpolation import denoise_everything  # noqa: F401
+
+
+def test_importing_the_package_imports_neither_keras_nor_numpy():
+    code = "import sys, ephys_deepinterpolation; print({'keras', 'numpy'} & set(sys.modules))"
+    assert run(code) == "set()"
+
+
+def test_reading_a_model_does_not_import_keras(model):
+    code = f"""
+import sys
+from ephys_deepinterpolation import deepinterpolate, load_model
+print(load_model({str(model.path)!r}).columns, "keras" in sys.modules)
+"""
+    assert run(code) == "2 False"
+
+
+def test_names_of_the_api_can_be_imported_by_name():
+    code = """
+from ephys_deepinterpolation import (
+    train_deepinterpolation, fine_tune, deepinterpolate, load_model, Model
+)
+print(train_deepinterpolation.__name__, Model.__name__)
+"""
+    assert run(code) == "train_deepinterpolation Model"
