@@ -162,7 +162,11 @@ class TorchLoop:
         offsets = torch.from_numpy(CONTEXT.offsets).to(self._device)
         gather, (trainable, fixed) = GatherContexts(), values_of(network)
         weights = [value.detach().clone() for value in trainable]
-        optimiser = torch.optim.AdamW(weights, lr=1e-4, fused=self._device == "cuda")
+        optimiser = torch.optim.AdamW(weights, lr=1e-4, fused=True)
+        # The fused optimiser wants gradients laid out in memory as the weights are.
+        buffers = [torch.zeros_like(weight) for weight in weights]
+        for weight, buffer in zip(weights, buffers, strict=True):
+            weight.grad = buffer
 
         def loss_of(weights, held, targets):
             contexts = gather([held, targets[:, None] + offsets])
@@ -180,8 +184,7 @@ class TorchLoop:
             for _ in range(steps):
                 with torch.no_grad():
                     gradients, loss = compiled(weights, held, draw())
-                for weight, gradient in zip(weights, gradients, strict=True):
-                    weight.grad = gradient
+                    torch._foreach_copy_(buffers, list(gradients))
                 optimiser.step()
             return loss.item()
 

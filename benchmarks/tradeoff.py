@@ -11,7 +11,8 @@ other), both high-passed at 300 Hz. `train` draws batches, steps and validates a
 `train_deepinterpolation` does, but gathers contexts on the device and runs 250 steps in one
 compiled function; with `--package` it calls `train_deepinterpolation` itself. Every network sees
 the same validation and unseen frames. The highest learning rate is chosen for each network by a
-short training with a seed of its own; the grid and the choice are rows of the table.
+short training with a seed of its own; the grid and the choice are rows of the table. The seconds
+in the table hold compilation and whatever else ran on the device.
 """
 
 import argparse
@@ -52,6 +53,15 @@ NETWORKS: dict[str, Parameters] = {
 }
 RATES = {"unet": (3e-4, 1e-3, 2e-3, 5e-3), "compact": (5e-4, 1e-3, 2e-3, 5e-3)}
 """Highest learning rates tried."""
+
+FAMILIES = {
+    "unet": ("U-Net: width", "#0173b2", "s"),
+    "compact": ("compact: rows × width × depth", "#d55e00", "o"),
+}
+"""Label, colour and marker."""
+
+REFERENCE = "#4d4d4d"
+TOLERATED_EXCESS = 0.02
 
 HIGHPASS_HZ = 300.0
 CONTEXT_MS = 1.0
@@ -540,28 +550,36 @@ def draw(tables: Sequence[Path], into: Path) -> None:
 
 
 def plot_tradeoff(table: pd.DataFrame) -> Any:
-    """Draw the loss of every network against its cost, one panel per recording."""
+    """Draw the loss of every network against its cost: whole, and close up below."""
     from ephys_deepinterpolation.figures import style
 
     @style.styled
     def plot() -> Any:
         trained = table[(table["loop"] == "device") & (table["budget"] != "grid")]
         recordings = [name for name in BUDGETS if name in set(trained["recording"])]
-        figure, axes = style.panels(len(recordings), 2, panel_height=3.4, extra_height=0.5)
-        for axis, recording in zip(axes, recordings, strict=True):
-            draw_recording(axis, trained[trained["recording"] == recording])
-            axis.set_title(recording, fontweight="bold")
-        style.outside_legend(figure, legend_handles(), columns=5)
+        count = len(recordings)
+        figure, axes = style.panels(2 * count, count, panel_height=2.7, extra_height=0.7)
+        for number, recording in enumerate(recordings):
+            runs = trained[trained["recording"] == recording]
+            whole, close = axes[number], axes[count + number]
+            draw_recording(whole, runs)
+            draw_recording(close, runs)
+            close_up(close, runs)
+            whole.set_title(recording, fontweight="bold")
+            close.set_title("closely; mean, lowest and highest seed")
+            close.set_xlabel("MFLOP per frame")
+        for axis in axes[::count]:
+            axis.set_ylabel("Validation loss")
+        style.outside_legend(figure, legend_handles(), columns=3)
         return figure
 
     return plot()
 
 
-FAMILIES = {"unet": ("U-Net", "#0173b2", "s"), "compact": ("compact", "#d55e00", "o")}
-
-
 def draw_recording(axis: Any, table: pd.DataFrame) -> None:
-    """Draw the networks of one recording: filled after the long budget, open after the equal."""
+    """Draw the networks of one recording, with linear interpolation and the noise floor."""
+    from ephys_deepinterpolation.figures.style import log_ticks
+
     for (name, budget), runs in table.groupby(["network", "budget"]):
         _, colour, marker = FAMILIES[NETWORKS[str(name)].family]
         losses, cost = runs["validation_loss"], runs["flops_per_frame"].iloc[0] / 1e6
@@ -578,26 +596,75 @@ def draw_recording(axis: Any, table: pd.DataFrame) -> None:
             capsize=2,
         )
     first = table.iloc[0]
-    axis.axhline(first["linear_loss"], color="#4d4d4d", linestyle="--", linewidth=1)
-    axis.axhline(first["noise_floor"], color="#4d4d4d", linestyle=":", linewidth=1)
+    axis.axhline(first["linear_loss"], color=REFERENCE, linestyle="--", linewidth=1, zorder=1)
+    axis.axhline(first["noise_floor"], color=REFERENCE, linestyle=":", linewidth=1, zorder=1)
     axis.set_xscale("log")
-    axis.set_xlabel("MFLOP per frame")
-    axis.set_ylabel("Validation loss")
+    log_ticks(axis.xaxis)
+
+
+def close_up(axis: Any, table: pd.DataFrame) -> None:
+    """Show the losses closely, name the networks, and shade what is near the best U-Net."""
+    from matplotlib.patheffects import Normal, Stroke
+
+    means = table.groupby(["network", "budget"])["validation_loss"].mean()
+    best = means.loc["unet-64"].min()
+    limit = best + TOLERATED_EXCESS * (best - table["noise_floor"].iloc[0])
+    axis.axhspan(best, limit, color=REFERENCE, alpha=0.15, linewidth=0)
+    lowest, highest = table["validation_loss"].min(), table["validation_loss"].max()
+    room = 0.08 * (highest - lowest)
+    axis.set_ylim(lowest - 2 * room, highest + room)
+    axis.margins(x=0.12)
+    for name in means.index.unique("network"):
+        cost = table.loc[table["network"] == name, "flops_per_frame"].iloc[0] / 1e6
+        # Beside their points, the names of neighbours would run into each other.
+        beside = NETWORKS[str(name)].family == "unet"
+        axis.annotate(
+            str(name).split("-")[1].replace("x", "×"),
+            (cost, means.loc[name].min()),
+            xytext=(6, -2) if beside else (1, -4),
+            textcoords="offset points",
+            fontsize=6.5,
+            rotation=0 if beside else -40,
+            rotation_mode="anchor",
+            verticalalignment="center" if beside else "top",
+            color=FAMILIES[NETWORKS[str(name)].family][1],
+            path_effects=[Stroke(linewidth=2, foreground="white"), Normal()],
+            zorder=1.5,
+        )
 
 
 def legend_handles() -> list[Any]:
     """Make the handles of the legend."""
     from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
 
     points = [
         Line2D([], [], color=colour, marker=marker, linestyle="none", markersize=4.5, label=label)
         for label, colour, marker in FAMILIES.values()
     ]
-    return [
-        *points,
-        Line2D([], [], color="#4d4d4d", linestyle="--", label="linear interpolation"),
-        Line2D([], [], color="#4d4d4d", linestyle=":", label="noise floor"),
+    budgets = [
+        Line2D(
+            [],
+            [],
+            color=REFERENCE,
+            marker="o",
+            linestyle="none",
+            markersize=4.5,
+            markerfacecolor=face,
+            label=label,
+        )
+        for face, label in (("white", "equal frames"), (REFERENCE, "four or five times as many"))
     ]
+    lines = [
+        Line2D([], [], color=REFERENCE, linestyle=style, label=label)
+        for style, label in (("--", "linear interpolation"), (":", "noise floor"))
+    ]
+    band = Patch(
+        color=REFERENCE,
+        alpha=0.15,
+        label=f"full U-Net to + {TOLERATED_EXCESS:.0%} of its excess",
+    )
+    return [*points, *budgets, *lines, band]
 
 
 def main() -> None:
