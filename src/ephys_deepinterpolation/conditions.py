@@ -10,7 +10,7 @@ from spikeinterface.preprocessing import apply_preprocessing_pipeline, scale_to_
 # Registers our `deepinterpolate` as a step of SpikeInterface's pipelines.
 import ephys_deepinterpolation.recording  # noqa: F401
 from ephys_deepinterpolation.configuration import DENOISING_STEP
-from ephys_deepinterpolation.files import whole_folder
+from ephys_deepinterpolation.files import forget_provenance, whole_folder
 from ephys_deepinterpolation.model import Model
 
 
@@ -72,7 +72,7 @@ def save_condition(recording: BaseRecording, facts: dict, folder: Path | str) ->
                 chunk_duration="1s",
                 progress_bar=False,
             )
-            (unfinished / "recording" / "provenance.json").unlink(missing_ok=True)
+            forget_provenance(unfinished)
         else:
             recording.dump_to_json(
                 unfinished / "recording.json", relative_to=unfinished, include_properties=True

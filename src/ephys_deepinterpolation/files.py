@@ -71,3 +71,14 @@ def gather_tables(paths: Iterable[Path | str]) -> pd.DataFrame:
     ]
     filled = [table for table in tables if not table.empty]
     return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
+
+
+def forget_provenance(folder: Path) -> None:
+    """Drop what SpikeInterface notes of how a saved recording was made.
+
+    `truth.json` and `condition.json` say it. The note may be a pickle, and repeats every template
+    of a generated recording as text.
+    """
+    for pattern in ("provenance.json", "provenance.pkl", "provenance.pickle"):
+        for path in folder.rglob(pattern):
+            path.unlink() if path.is_file() else shutil.rmtree(path)

@@ -152,14 +152,14 @@ def load_model(path: Path | str) -> Model:
         raise ModelError(f"{path} is damaged: its contents do not match its hash")
     return Model(
         network=description["network"],
-        weights=_strip(tensors, _WEIGHTS),
+        weights=arrays_under(_WEIGHTS, tensors),
         context=Context(**description["context"]),
         sampling_frequency=description["sampling_frequency"],
         columns=description["columns"],
         row_pitch_um=description["row_pitch_um"],
         positions=np.array(description["positions"]),
         history=pd.DataFrame(description["history"]),
-        normalization=Normalization(**_strip(tensors, _NORMALIZATION)),
+        normalization=Normalization(**arrays_under(_NORMALIZATION, tensors)),
         channel_ids=tuple(description["channel_ids"]),
         provenance=description["provenance"],
         layout=description.get("layout", "probe"),
@@ -184,7 +184,8 @@ def _rows(table: pd.DataFrame) -> list[dict]:
     return table.astype(object).where(table.notna(), None).to_dict(orient="records")
 
 
-def _strip(tensors: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+def arrays_under(prefix: str, tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Pick the arrays whose names begin with a prefix, and take it off."""
     return {
         name.removeprefix(prefix): values
         for name, values in tensors.items()

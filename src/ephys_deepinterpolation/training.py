@@ -32,7 +32,13 @@ from ephys_deepinterpolation.frames import (
     split_frames,
 )
 from ephys_deepinterpolation.geometry import ProbeImage, image_of_recording
-from ephys_deepinterpolation.model import Model, ModelError, hash_arrays, recording_identity
+from ephys_deepinterpolation.model import (
+    Model,
+    ModelError,
+    arrays_under,
+    hash_arrays,
+    recording_identity,
+)
 from ephys_deepinterpolation.network import (
     NetworkParameters,
     Parameters,
@@ -261,14 +267,14 @@ def _train(
     held_out = frames.draw(validation, frames.frames_for(_VALIDATION_ROWS), random)
     parameters = network_parameters(model.network)
     context_frames = 2 * model.context.frames
-    linear = _fit_linear(frames, training, parameters, random)
+    kernel = _fit_linear(frames, training, parameters, random)
     network = build_network(
         parameters, model.columns, context_frames, optimisation.seed, optimisation.precision
     )
     if model.weights:
         set_weights(network, model.weights)
     else:
-        start_linear_path(network, linear.kernel())
+        start_linear_path(network, kernel)
     identities = [recording_identity(recording) for recording in recordings]
     fingerprint = _fingerprint(model, optimisation, identities)
     history = _optimise(
@@ -285,7 +291,7 @@ def _train(
             parameters, model.columns, context_frames, image.shape[0] * image.shape[1]
         ),
         "validation_loss": float(history["validation_loss"].min()),
-        **_baselines(linear, held_out),
+        **_baselines(kernel, held_out),
         "noise_foretold": float(foretold["r2"].iloc[-1]),
     }
     _say_what_it_means(summary)
@@ -322,14 +328,6 @@ def _fingerprint(model: Model, optimisation: Optimisation, identities: list[str]
 def _hash_state(facts: dict, tensors: dict[str, np.ndarray]) -> str:
     text = json.dumps(facts, sort_keys=True) + hash_arrays(tensors)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _named(prefix: str, tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {
-        name.removeprefix(prefix): values
-        for name, values in tensors.items()
-        if name.startswith(prefix)
-    }
 
 
 class _Epochs(keras.utils.PyDataset):
@@ -455,8 +453,8 @@ class _State(keras.callbacks.Callback):
             return
         self.history, self._waited = facts["history"], facts["waited"]
         self.best_loss = facts["best_loss"]
-        self.best = _named("best/", tensors)
-        set_weights(network, _named("current/", tensors))
+        self.best = arrays_under("best/", tensors)
+        set_weights(network, arrays_under("current/", tensors))
         network.optimizer.build(network.trainable_variables)
         for index, variable in enumerate(network.optimizer.variables):
             variable.assign(tensors[f"optimiser/{index}"])
@@ -605,7 +603,8 @@ def _fit_linear(
     training: Sequence[FrameRange],
     network: Parameters,
     random: np.random.Generator,
-) -> LinearInterpolation:
+) -> np.ndarray:
+    """Fit linear interpolation to training frames: its kernel (rows, features, columns)."""
     columns = frames.image.shape[2]
     rows = network.rows if isinstance(network, NetworkParameters) else NetworkParameters().rows
     linear = LinearInterpolation(rows, 2 * frames.context.frames * columns, columns)
@@ -615,23 +614,21 @@ def _fit_linear(
         if batch is not None:
             contexts, targets = batch
             linear.add(contexts, targets[..., 0], targets[..., 1])
-    return linear
+    return linear.kernel()
 
 
-def _baselines(
-    linear: LinearInterpolation, held_out: tuple[np.ndarray, np.ndarray]
-) -> dict[str, float]:
+def _baselines(kernel: np.ndarray, held_out: tuple[np.ndarray, np.ndarray]) -> dict[str, float]:
     """Losses that a validation loss is read against, on the same frames."""
     contexts, packed = held_out
     targets, mask = packed[..., 0], packed[..., 1]
-    residual = (targets - interpolate_linearly(linear.kernel(), contexts)) * mask
+    residual = (targets - interpolate_linearly(kernel, contexts)) * mask
     linear_loss = float(np.square(residual).sum() / mask.sum())
     valid = targets[mask > 0]
     constant_loss = float(np.mean(np.square(valid - valid.mean())))
     return {
         "linear_loss": linear_loss,
         "constant_loss": constant_loss,
-        "noise_floor": noise_floor(residual, mask, linear.rows),
+        "noise_floor": noise_floor(residual, mask, len(kernel)),
         "predictability": 1.0 - linear_loss / constant_loss,
     }
 

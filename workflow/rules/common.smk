@@ -36,11 +36,11 @@ def replicates_of(dataset):
     return range(1 if study.datasets[dataset].kind == "recorded" else study.replicates)
 
 
-def per_dataset(pattern, datasets=None, **others):
+def per_dataset(pattern, **others):
     """Expand a pattern over datasets, their replicates and any other wildcards."""
     return [
         path
-        for dataset in (study.datasets if datasets is None else datasets)
+        for dataset in study.datasets
         for path in expand(
             pattern, dataset=dataset, replicate=replicates_of(dataset), **others
         )

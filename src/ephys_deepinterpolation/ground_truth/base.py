@@ -1,7 +1,6 @@
 """What is known of a recording, and how it lies on disk."""
 
 import json
-import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pandas as pd
 import spikeinterface as si
 from spikeinterface.core.generate import inject_templates
 
-from ephys_deepinterpolation.files import whole_folder
+from ephys_deepinterpolation.files import forget_provenance, whole_folder
 from ephys_deepinterpolation.ground_truth.noise import noise_parts, silence
 
 
@@ -98,7 +97,7 @@ class GroundTruth:
                 self.units.to_parquet(unfinished / "units.parquet")
             facts = json.dumps(self.facts, indent=2, sort_keys=True)
             (unfinished / "truth.json").write_text(facts + "\n")
-            _forget_provenance(unfinished)
+            forget_provenance(unfinished)
 
 
 def load_ground_truth(folder: Path | str) -> GroundTruth:
@@ -129,13 +128,3 @@ def inject_spikes(
     Channels, probe and duration are those of `like`.
     """
     return inject_templates(sorting, templates, nbefore=nbefore, parent_recording=silence(like))
-
-
-def _forget_provenance(folder: Path) -> None:
-    """Drop what SpikeInterface notes of how a recording was made: `truth.json` says it.
-
-    For generated recordings that note may be a pickle, and it repeats every template as text.
-    """
-    for pattern in ("provenance.json", "provenance.pkl", "provenance.pickle"):
-        for path in folder.rglob(pattern):
-            path.unlink() if path.is_file() else shutil.rmtree(path)

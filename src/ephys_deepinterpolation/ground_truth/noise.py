@@ -83,7 +83,7 @@ def independent_noise(like: BaseRecording, level_uv: float, seed: int) -> BaseRe
         NoiseGeneratorRecording(
             num_channels=like.get_num_channels(),
             sampling_frequency=like.get_sampling_frequency(),
-            durations=[(like.get_num_frames() + 0.5) / like.get_sampling_frequency()],
+            durations=[_duration_of(like)],
             noise_levels=level_uv,
             strategy="on_the_fly",
             seed=seed,
@@ -116,7 +116,7 @@ def correlated_noise(
     white = NoiseGeneratorRecording(
         num_channels=len(positions),
         sampling_frequency=frequency,
-        durations=[(like.get_num_frames() + 0.5) / like.get_sampling_frequency()],
+        durations=[_duration_of(like)],
         cov_matrix=np.exp(-distances / spatial_decay_um),
         strategy="on_the_fly",
         seed=seed,
@@ -131,6 +131,11 @@ def correlated_noise(
         margin_ms=10 * time_constant_ms,
     )
     return _dressed_as(like, scale(coloured, gain=level_uv, dtype="float32"))
+
+
+def _duration_of(like: BaseRecording) -> float:
+    """Seconds that come to exactly as many frames, half a frame off so that none is lost."""
+    return (like.get_num_frames() + 0.5) / like.get_sampling_frequency()
 
 
 def _dressed_as(like: BaseRecording, recording: BaseRecording) -> BaseRecording:
