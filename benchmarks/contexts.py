@@ -1,66 +1,13 @@
-"""Gather contexts on the device: a network over a stretch of frames, in keras.ops alone.
-
-A context is sixty frames or so; neighbouring targets share nearly all of them. Sent one by one,
-contexts cross the bus sixty times. Here the stretch crosses once, with an index of a context's
-frames per target, and the contexts are gathered where the network runs, on every backend.
-"""
+"""A network over a stretch of stored integers, in keras.ops alone."""
 
 from typing import Any
 
 import keras
 import numpy as np
 
+from ephys_deepinterpolation.contexts import GatherContexts
 from ephys_deepinterpolation.geometry import ProbeImage
 from ephys_deepinterpolation.normalization import Normalization
-from ephys_deepinterpolation.windows import Context
-
-
-def context_index(
-    context: Context,
-    targets: np.ndarray,
-    first_frame: int,
-    stretch_frames: int,
-    segment_frames: int,
-) -> np.ndarray:
-    """Say where in a stretch the contexts of targets lie, mirrored at the ends of the segment.
-
-    Parameters
-    ----------
-    context : Context
-    targets : numpy.ndarray of int, shape (targets,)
-        Frames of the segment.
-    first_frame, stretch_frames : int
-        Where in the segment the stretch begins, and its length.
-    segment_frames : int
-        Frames of the whole segment.
-
-    Returns
-    -------
-    numpy.ndarray of int32, shape (targets, context frames)
-        `stretch_frames`, one past the end, where a frame and its mirror image are both missing.
-    """
-    frames = targets[:, None] + context.offsets
-    mirrored = targets[:, None] - context.offsets
-    frames = np.where((frames >= 0) & (frames < segment_frames), frames, mirrored)
-    exists = (frames >= 0) & (frames < segment_frames)
-    return np.where(exists, frames - first_frame, stretch_frames).astype(np.int32)
-
-
-class GatherContexts(keras.layers.Layer):
-    """Gather the contexts of targets from a stretch that ends with a frame of zeros."""
-
-    def call(self, inputs):
-        """Map (frames, shanks, rows, columns) and (targets, context frames) to contexts."""
-        stretch, index = inputs
-        _, _, rows, columns = stretch.shape
-        contexts = keras.ops.take(stretch, index, axis=0)
-        contexts = keras.ops.transpose(contexts, (0, 2, 3, 1, 4))
-        return keras.ops.reshape(contexts, (-1, rows, index.shape[1] * columns))
-
-    def compute_output_shape(self, shapes):
-        """Images of all shanks one after the other, as `build_network` takes them."""
-        (_, _, rows, columns), (_, context_frames) = shapes
-        return None, rows, context_frames * columns
 
 
 def _constant(layer: keras.layers.Layer, values: np.ndarray, dtype: str) -> Any:
@@ -153,37 +100,3 @@ def denoising_network(
     stretch = ToImage(image, normalization, gains, offsets, dtype=policy)(counts)
     contexts = GatherContexts(dtype=policy)([stretch, index])
     return keras.Model([counts, index], FromImage(image, normalization)(network(contexts)))
-
-
-class ResidentContexts(keras.layers.Layer):
-    """Hold a stretch on the device, and gather the contexts of targets from it.
-
-    For `fit`: only the index and the targets then cross the bus, step by step.
-
-    Parameters
-    ----------
-    frames : int
-        Of the stretch; one of zeros is added.
-    shape : tuple of int
-        Shanks, rows and columns.
-    """
-
-    def __init__(self, frames: int, shape: tuple[int, int, int], **options: Any):
-        super().__init__(**options)
-        self.stretch = self.add_weight(
-            shape=(frames + 1, *shape), trainable=False, initializer="zeros", name="stretch"
-        )
-        self._gather = GatherContexts(dtype=self.dtype_policy)
-
-    def hold(self, stretch: np.ndarray) -> None:
-        """Put another stretch (frames, shanks, rows, columns) in place."""
-        self.stretch.assign(np.pad(stretch, [(0, 1), (0, 0), (0, 0), (0, 0)]))
-
-    def call(self, index):
-        """Map (targets, context frames) to contexts (targets x shanks, rows, features)."""
-        stretch = keras.ops.cast(self.stretch, self.compute_dtype)
-        return self._gather([stretch, index])
-
-    def compute_output_shape(self, shape):
-        """Images of all shanks one after the other."""
-        return self._gather.compute_output_shape([self.stretch.shape, shape])

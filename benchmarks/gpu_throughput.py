@@ -19,8 +19,9 @@ from typing import Any
 import keras
 import numpy as np
 from backends import describe_device
-from contexts import GatherContexts, ResidentContexts, context_index, denoising_network
+from contexts import denoising_network
 
+from ephys_deepinterpolation.contexts import GatherContexts, ResidentContexts
 from ephys_deepinterpolation.geometry import ProbeImage
 from ephys_deepinterpolation.network import (
     NetworkParameters,
@@ -31,7 +32,7 @@ from ephys_deepinterpolation.network import (
     masked_loss,
 )
 from ephys_deepinterpolation.normalization import Normalization
-from ephys_deepinterpolation.windows import Context, Windows
+from ephys_deepinterpolation.windows import Context, Windows, context_index
 
 CONTEXT = Context(frames=30, omission=1)
 CONTEXT_FRAMES = 2 * CONTEXT.frames

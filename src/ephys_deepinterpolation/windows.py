@@ -46,12 +46,45 @@ class Context:
         return self.frames + self.omission
 
 
+def context_index(
+    context: Context,
+    targets: np.ndarray,
+    first_frame: int,
+    stretch_frames: int,
+    segment_frames: int,
+) -> np.ndarray:
+    """Say where in a stretch of frames the contexts of targets lie.
+
+    Where a recording begins or ends, a missing frame is replaced by its mirror image about the
+    target (frame t - k for t + k), which never is the target itself.
+
+    Parameters
+    ----------
+    context : Context
+    targets : numpy.ndarray of int, shape (targets,)
+        Frames of the segment.
+    first_frame, stretch_frames : int
+        Where in the segment the stretch begins, and its length.
+    segment_frames : int
+        Frames of the whole segment.
+
+    Returns
+    -------
+    numpy.ndarray of int32, shape (targets, context frames)
+        `stretch_frames`, one past the end, where a frame and its mirror image are both missing.
+    """
+    frames = targets[:, None] + context.offsets
+    mirrored = targets[:, None] - context.offsets
+    frames = np.where((frames >= 0) & (frames < segment_frames), frames, mirrored)
+    exists = (frames >= 0) & (frames < segment_frames)
+    return np.where(exists, frames - first_frame, stretch_frames).astype(np.int32)
+
+
 class Windows:
     """The contexts of any target frames of a stretch of images.
 
-    Where a recording begins or ends, a missing frame is replaced by its mirror image about the
-    target (frame t - k for t + k), which never is the target itself; where both are missing, by
-    zero.
+    Missing frames are mirrored, see `context_index`; where the mirror image is missing too, they
+    are zero.
 
     Parameters
     ----------
@@ -116,15 +149,9 @@ class Windows:
         return self.image[np.asarray(targets) - self.first_frame]
 
     def _at_edges(self, targets: np.ndarray) -> np.ndarray:
-        offsets = self.context.offsets
-        frames = targets[:, None] + offsets
-        mirrored = targets[:, None] - offsets
-        frames = np.where(self._exists(frames), frames, mirrored)
-        exists = self._exists(frames)
-        local = np.where(exists, frames - self.first_frame, 0)
-        contexts = np.where(exists[:, :, None, None, None], self.image[local], 0)
+        length = len(self.image)
+        index = context_index(self.context, targets, self.first_frame, length, self.segment_frames)
+        exists = (index < length)[:, :, None, None, None]
+        contexts = np.where(exists, self.image[np.minimum(index, length - 1)], 0)
         contexts = contexts.transpose(0, 2, 3, 1, 4)
         return contexts.reshape(*contexts.shape[:3], -1)
-
-    def _exists(self, frames: np.ndarray) -> np.ndarray:
-        return (frames >= 0) & (frames < self.segment_frames)
