@@ -1,0 +1,12 @@
+"""The configuration of a study and its table of datasets, checked before any job starts.
+
+What a value may be stands in JSON Schemas; what one value asks of another, and what SpikeInterface
+and probeinterface know, is checked here. Every problem is reported at once, as one sentence.
+"""
+
+from ephys_deepinterpolation.configuration.datasets import Dataset
+from ephys_deepinterpolation.configuration.problems import ConfigurationError
+from ephys_deepinterpolation.configuration.sections import DENOISING_STEP
+from ephys_deepinterpolation.configuration.study import Study, read_study
+
+__all__ = ["DENOISING_STEP", "ConfigurationError", "Dataset", "Study", "read_study"]

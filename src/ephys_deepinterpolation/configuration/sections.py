@@ -1,0 +1,119 @@
+"""What the values of a section ask of each other, and of SpikeInterface."""
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+from ephys_deepinterpolation.configuration.arguments import argument_problems
+from ephys_deepinterpolation.configuration.problems import (
+    Place,
+    mapping,
+    problem,
+    shown,
+    texts,
+    undefined,
+    unknown_key,
+    unknown_name,
+)
+
+DENOISING_STEP = "deepinterpolate"
+
+
+def study_problems(settings: dict[str, Any], root: Place) -> Iterator[str]:
+    """Check the conditions that the section `study` names."""
+    study = mapping(settings.get("study"))
+    place = root.at("study")
+    for index, name in texts(study.get("conditions")):
+        yield from undefined(place.at("conditions", index), name, settings, "conditions")
+    reference, conditions = study.get("reference"), study.get("conditions")
+    if not isinstance(reference, str) or not isinstance(conditions, list):
+        return
+    if reference not in conditions:
+        names = {name for _, name in texts(conditions)}
+        yield unknown_name(
+            place.at("reference"), reference, names, "one of the conditions of the study"
+        )
+    if DENOISING_STEP in _step_names(mapping(settings.get("conditions")).get(reference)):
+        yield problem(
+            place.at("reference"),
+            f"{shown(reference)}, which holds a step {DENOISING_STEP}",
+            "a condition without denoising",
+        )
+
+
+def _step_names(pipeline: Any) -> list[str]:
+    steps = pipeline if isinstance(pipeline, list) else []
+    return [name for step in steps if isinstance(name := mapping(step).get("name"), str)]
+
+
+def condition_problems(settings: dict[str, Any], root: Place) -> Iterator[str]:
+    """Check the steps of every condition and their arguments."""
+    for condition, pipeline in mapping(settings.get("conditions")).items():
+        place = root.at("conditions", condition)
+        denoising_steps = _step_names(pipeline).count(DENOISING_STEP)
+        if denoising_steps > 1:
+            yield problem(place, f"{denoising_steps} steps {DENOISING_STEP}", "at most one")
+        for index, step in enumerate(pipeline if isinstance(pipeline, list) else []):
+            yield from _step_problems(mapping(step), place.at(index), settings)
+
+
+def _step_problems(step: dict[str, Any], place: Place, settings: dict[str, Any]) -> Iterator[str]:
+    from spikeinterface.preprocessing.pipeline import pp_names_to_functions
+
+    name, params = step.get("name"), mapping(step.get("params"))
+    if not isinstance(name, str):
+        return
+    if name == DENOISING_STEP:
+        if isinstance(model := params.get("model"), str):
+            yield from undefined(place.at("params", "model"), model, settings, "models")
+    elif name in pp_names_to_functions:
+        yield from argument_problems(
+            pp_names_to_functions[name], params, place.at("params"), pp_names_to_functions
+        )
+    else:
+        known = {*pp_names_to_functions, DENOISING_STEP}
+        yield unknown_name(place.at("name"), name, known, "a preprocessing step")
+
+
+def model_problems(settings: dict[str, Any], root: Place) -> Iterator[str]:
+    """Check what the family of a network takes."""
+    for name, model in mapping(settings.get("models")).items():
+        network = mapping(mapping(model).get("network"))
+        if network.get("family") == "unet" and "rows" in network:
+            place = root.at("models", name, "network", "rows")
+            yield problem(place, shown(network["rows"]), "no rows for a unet")
+
+
+def sorter_problems(settings: dict[str, Any], root: Place) -> Iterator[str]:
+    """Check the names of the sorters and the names of their parameters."""
+    from spikeinterface.sorters import sorter_dict
+
+    for index, name in texts(mapping(settings.get("study")).get("sorters")):
+        place = root.at("study", "sorters", index)
+        if name in sorter_dict:
+            yield from undefined(place, name, settings, "sorters")
+        else:
+            yield unknown_name(place, name, sorter_dict, "a sorter of SpikeInterface")
+    for name, sorter in mapping(settings.get("sorters")).items():
+        place = root.at("sorters", name)
+        if name not in sorter_dict:
+            yield unknown_name(place, name, sorter_dict, "a sorter of SpikeInterface")
+            continue
+        known = _sorter_parameters(name)
+        for parameter in mapping(mapping(sorter).get("parameters")):
+            if known is not None and parameter not in known:
+                yield unknown_key(place.at("parameters"), parameter, known)
+
+
+def _sorter_parameters(name: str) -> set[str] | None:
+    """Name the parameters of a sorter, None where only its own package, not installed, knows."""
+    from spikeinterface.core.job_tools import job_keys
+    from spikeinterface.sorters import get_default_sorter_params
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            known = set(get_default_sorter_params(name))
+        except ImportError:
+            return None
+    return known if known - set(job_keys) else None

@@ -1,0 +1,122 @@
+"""A configuration that has been found valid."""
+
+import copy
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ephys_deepinterpolation.configuration.datasets import Dataset, read_dataset, read_entries
+from ephys_deepinterpolation.configuration.problems import ConfigurationError, Place
+from ephys_deepinterpolation.configuration.schemas import (
+    CONFIG_SCHEMA,
+    read_schemas,
+    schema_problems,
+)
+from ephys_deepinterpolation.configuration.sections import (
+    DENOISING_STEP,
+    condition_problems,
+    model_problems,
+    sorter_problems,
+    study_problems,
+)
+
+
+@dataclass(frozen=True)
+class Study:
+    """A configuration that has been found valid, defaults filled in.
+
+    Attributes
+    ----------
+    seed, replicates : int
+    conditions, sorters : tuple of str
+        The names to run, in the order of the configuration.
+    reference : str
+        The condition that the others are compared with.
+    datasets : dict of str to Dataset
+        In the order of the table.
+    pipelines : dict of str to list of dict
+        The steps of every defined condition, each with `name` and `params`.
+    models, sorter_settings, sources : dict of str to dict
+        The sections `models`, `sorters` and `sources` of the configuration.
+    """
+
+    seed: int
+    replicates: int
+    conditions: tuple[str, ...]
+    reference: str
+    sorters: tuple[str, ...]
+    datasets: dict[str, Dataset]
+    pipelines: dict[str, list[dict[str, Any]]] = field(repr=False)
+    models: dict[str, dict[str, Any]] = field(repr=False)
+    sorter_settings: dict[str, dict[str, Any]] = field(repr=False)
+    sources: dict[str, dict[str, Any]] = field(repr=False)
+
+    def model_of(self, condition: str) -> str | None:
+        """Name the model that a condition denoises with, None where it does not."""
+        return next(
+            (
+                step["params"]["model"]
+                for step in self.pipelines[condition]
+                if step["name"] == DENOISING_STEP
+            ),
+            None,
+        )
+
+
+def read_study(
+    config: dict[str, Any], schemas: Path, config_file: str = "the configuration"
+) -> Study:
+    """Check a configuration and the datasets it names. Writes nothing, changes nothing.
+
+    Parameters
+    ----------
+    config : dict
+        The configuration, already parsed and merged.
+    schemas : pathlib.Path
+        The folder of `config.schema.yaml` and `datasets.schema.yaml`.
+    config_file : str
+        What messages call the configuration.
+
+    Returns
+    -------
+    Study
+
+    Raises
+    ------
+    ConfigurationError
+        Names everything that is wrong.
+    """
+    registry = read_schemas(schemas)
+    settings = copy.deepcopy(config)
+    root = Place(f"{config_file}: ")
+    problems = list(schema_problems(settings, CONFIG_SCHEMA, registry, root))
+    if not isinstance(settings, dict):
+        raise ConfigurationError(problems)
+
+    problems += study_problems(settings, root)
+    problems += condition_problems(settings, root)
+    problems += model_problems(settings, root)
+    problems += sorter_problems(settings, root)
+    entries, table_problems = read_entries(settings, registry, root)
+    problems += table_problems
+    datasets = []
+    for entry in entries:
+        dataset, dataset_problems = read_dataset(entry, settings, registry, root)
+        datasets.append(dataset)
+        problems += dataset_problems
+    if problems:
+        raise ConfigurationError(problems)
+
+    study = settings["study"]
+    return Study(
+        seed=study["seed"],
+        replicates=study["replicates"],
+        conditions=tuple(study["conditions"]),
+        reference=study["reference"],
+        sorters=tuple(study["sorters"]),
+        datasets={dataset.name: dataset for dataset in datasets},
+        pipelines=settings["conditions"],
+        models=settings["models"],
+        sorter_settings=settings["sorters"],
+        sources=settings["sources"],
+    )
