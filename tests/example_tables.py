@@ -257,6 +257,7 @@ def _models(datasets, trained):
                         "validation_loss": final,
                         "linear_loss": linear,
                         "constant_loss": 1.0,
+                        "noise_floor": 0.9 * linear,
                         "predictability": 1 - linear,
                         "noise_foretold": 1 - linear,
                         "model_saw_recording": dataset == "np2-synthetic",
@@ -269,7 +270,8 @@ def _models(datasets, trained):
                         | {"step": step, "training_loss": loss * 0.99, "validation_loss": loss}
                     )
     columns = ["dataset", "kind", "replicate", "condition", "model"]
-    losses = ["validation_loss", "linear_loss", "constant_loss", "predictability", "noise_foretold"]
+    losses = ["validation_loss", "linear_loss", "constant_loss", "noise_floor"]
+    losses += ["predictability", "noise_foretold"]
     return (
         pd.DataFrame(models, columns=None if models else [*columns, *losses]),
         pd.DataFrame(

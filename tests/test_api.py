@@ -5,6 +5,7 @@ import pytest
 
 import ephys_deepinterpolation
 from ephys_deepinterpolation import model, recording, training
+from ephys_deepinterpolation.figures import training as plot_training
 
 NAMES = {
     "Model": model.Model,
@@ -12,6 +13,7 @@ NAMES = {
     "deepinterpolate": recording.deepinterpolate,
     "fine_tune": training.fine_tune,
     "load_model": model.load_model,
+    "plot_loss": plot_training.plot_loss,
     "train_deepinterpolation": training.train_deepinterpolation,
 }
 

@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ephys_deepinterpolation.figures.training import plot_loss
     from ephys_deepinterpolation.model import Model, ModelError, load_model
     from ephys_deepinterpolation.recording import deepinterpolate
     from ephys_deepinterpolation.training import fine_tune, train_deepinterpolation
@@ -14,6 +15,7 @@ _HOMES = {
     "deepinterpolate": "recording",
     "fine_tune": "training",
     "load_model": "model",
+    "plot_loss": "figures.training",
     "train_deepinterpolation": "training",
 }
 
@@ -23,6 +25,7 @@ __all__ = [
     "deepinterpolate",
     "fine_tune",
     "load_model",
+    "plot_loss",
     "train_deepinterpolation",
 ]
 

@@ -14,6 +14,7 @@ rule train:
         model="results/models/{dataset}/{replicate}/{model}/{condition}/model.safetensors",
         history="results/models/{dataset}/{replicate}/{model}/{condition}/history.csv",
         summary="results/models/{dataset}/{replicate}/{model}/{condition}/summary.csv",
+        loss="results/models/{dataset}/{replicate}/{model}/{condition}/loss.svg",
     log:
         "results/logs/models/{dataset}/{replicate}/{model}/{condition}.log",
     conda:

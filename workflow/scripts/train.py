@@ -9,6 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from ephys_deepinterpolation.conditions import before_denoising
+from ephys_deepinterpolation.figures.style import save
+from ephys_deepinterpolation.figures.training import plot_loss
 from ephys_deepinterpolation.files import write_table
 from ephys_deepinterpolation.ground_truth import load_ground_truth
 from ephys_deepinterpolation.network import network_parameters
@@ -32,5 +34,6 @@ seen = model.saw(before_denoising(truth.recording, snakemake.params.pipeline))
 summary = pd.DataFrame([keys | model.summary | {"model_saw_recording": seen}])
 write_table(summary, snakemake.output.summary)
 write_table(model.history.assign(**keys), snakemake.output.history)
+save(plot_loss(model.history, model.summary), snakemake.output.loss)
 model.save(snakemake.output.model)
 Path(snakemake.params.checkpoint).unlink(missing_ok=True)

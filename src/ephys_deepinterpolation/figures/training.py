@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,49 @@ from matplotlib.lines import Line2D
 from ephys_deepinterpolation.figures import style
 
 MODEL = ["dataset", "condition", "model"]
+
+BASELINES = {
+    "constant_loss": (":", "best constant"),
+    "linear_loss": ("--", "linear interpolation, validation"),
+    "noise_floor": ("-.", "noise floor, estimated"),
+}
+"""Columns of the table `models`: line and label."""
+
+
+@style.styled
+def plot_loss(history: pd.DataFrame, summary: Mapping[str, Any]) -> Figure:
+    """Draw the losses of one model over its steps, against what they are read against.
+
+    Parameters
+    ----------
+    history : DataFrame, one row per evaluation
+        `Model.history`: step, training_loss, validation_loss; mean squared errors of normalized
+        traces. A model of the deepinterpolation package has none, and the figure says so.
+    summary : mapping
+        `Model.summary`; of it constant_loss, linear_loss and noise_floor are drawn.
+
+    Returns
+    -------
+    Figure
+        Training and validation loss, and a line for each baseline with its value.
+    """
+    if history.empty:
+        return style.notice("This model holds no history of its training.")
+    figure = Figure(figsize=(style.FULL_WIDTH, 3.2), layout="constrained")
+    axis = figure.subplots()
+    colour = style.CONDITION_COLOURS[0]
+    _draw_curves(axis, history, colour)
+    models = pd.DataFrame([summary]).reindex(columns=["validation_loss", *BASELINES])
+    handles = _curve_handles(colour)
+    for column, (line, label) in BASELINES.items():
+        value = models[column].iloc[0]
+        if pd.notna(value):
+            axis.axhline(float(value), color="black", linestyle=line, linewidth=1.0)
+            text = f"{label}: {value:.4g}"
+            handles.append(Line2D([], [], color="black", linestyle=line, label=text))
+    _finish(axis, history, models)
+    style.outside_legend(figure, handles, columns=3)
+    return figure
 
 
 @style.styled
@@ -29,7 +73,8 @@ def plot_training(
     training : DataFrame, one row per evaluation
         The table `training`; losses in units of the input's variance.
     models : DataFrame, one row per trained model
-        The table `models`, with the losses of linear interpolation and of the best constant.
+        The table `models`, with the losses of linear interpolation and of the best constant, and
+        the noise floor.
     reference : str, optional
         The reference condition.
     conditions : sequence of str, optional
@@ -38,7 +83,7 @@ def plot_training(
     Returns
     -------
     Figure
-        Training and validation loss, a curve per replicate, with the two baselines.
+        Training and validation loss, a curve per replicate, with the baselines.
     """
     if training.empty:
         return style.notice("No model was trained.")
@@ -59,31 +104,42 @@ def plot_training(
 
 
 def _legend_handles() -> list[Line2D]:
+    return _curve_handles(style.MUTED) + [
+        Line2D([], [], color="black", linestyle=line, label=label)
+        for line, label in BASELINES.values()
+    ]
+
+
+def _curve_handles(colour: str) -> list[Line2D]:
     return [
-        Line2D([], [], color=style.MUTED, linewidth=1.8, label="validation"),
-        Line2D([], [], color=style.MUTED, linewidth=0.8, alpha=0.6, label="training"),
-        Line2D([], [], color="black", linestyle="--", label="linear interpolation, validation"),
-        Line2D([], [], color="black", linestyle=":", label="best constant"),
+        Line2D([], [], color=colour, linewidth=1.8, label="validation"),
+        Line2D([], [], color=colour, linewidth=0.8, alpha=0.6, label="training"),
     ]
 
 
 def _draw_model(axis: Axes, training: pd.DataFrame, models: pd.DataFrame, colour: str) -> None:
     for _, rows in training.groupby("replicate", sort=True):
-        ordered = rows.sort_values("step")
-        steps = ordered["step"].to_numpy(float)
-        axis.plot(
-            steps, ordered["training_loss"].to_numpy(float), color=colour, linewidth=0.8, alpha=0.6
-        )
-        axis.plot(
-            steps,
-            ordered["validation_loss"].to_numpy(float),
-            color=colour,
-            linewidth=1.8,
-            marker="o" if len(steps) == 1 else None,
-        )
-    for column, line in (("linear_loss", "--"), ("constant_loss", ":")):
+        _draw_curves(axis, rows, colour)
+    for column, (line, _) in BASELINES.items():
         for value in models[column].dropna().unique():
             axis.axhline(float(value), color="black", linestyle=line, linewidth=1.0)
+    _finish(axis, training, models)
+
+
+def _draw_curves(axis: Axes, history: pd.DataFrame, colour: str) -> None:
+    ordered = history.sort_values("step")
+    steps = ordered["step"].to_numpy(float)
+    training, validation = (
+        ordered[name].to_numpy(float, na_value=np.nan)
+        for name in ("training_loss", "validation_loss")
+    )
+    axis.plot(steps, training, color=colour, linewidth=0.8, alpha=0.6)
+    marker = "o" if len(steps) == 1 else None
+    axis.plot(steps, validation, color=colour, linewidth=1.8, marker=marker)
+
+
+def _finish(axis: Axes, training: pd.DataFrame, models: pd.DataFrame) -> None:
+    """Name the axes, and write above the panel whether linear interpolation was beaten."""
     axis.set_xlabel("Step")
     axis.set_ylabel("Loss (share of variance)")
     _choose_scale(axis, training, models)
@@ -103,7 +159,7 @@ def _choose_scale(axis: Axes, training: pd.DataFrame, models: pd.DataFrame) -> N
     losses = np.concatenate(
         [
             training[["training_loss", "validation_loss"]].to_numpy(float, na_value=np.nan).ravel(),
-            models[["linear_loss", "constant_loss"]].to_numpy(float, na_value=np.nan).ravel(),
+            models[list(BASELINES)].to_numpy(float, na_value=np.nan).ravel(),
         ]
     )
     losses = losses[np.isfinite(losses)]
