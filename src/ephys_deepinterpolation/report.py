@@ -30,13 +30,14 @@ STAGES = {
     "statistics": "Effects",
 }
 TABLES = {
+    "datasets": ("true_units",),
     "models": ("models", "training"),
     "conditions": ("noise", "noise_parts"),
     "sortings": ("sortings",),
     "comparisons": ("units",),
     "statistics": ("effects",),
 }
-NOT_SHOWN = ("traces",)
+NOT_SHOWN = ("contacts", "excerpts", "spectra", "traces")
 LONGEST_TABLE = 200
 MIME = {".svg": "image/svg+xml", ".png": "image/png"}
 

@@ -29,6 +29,12 @@ rule compare:
 table_parts = {
     **{
         name: per_dataset(
+            f"results/ground_truth_checks/{{dataset}}/{{replicate}}/{name}.parquet"
+        )
+        for name in ground_truth_checks
+    },
+    **{
+        name: per_dataset(
             f"results/comparisons/{{dataset}}/{{replicate}}/{{condition}}/{{sorter}}/{name}.parquet",
             condition=study.conditions,
             sorter=study.sorters,

@@ -40,6 +40,26 @@ for figure, (stage, table_names) in overview_figures.items():
             "../scripts/draw_overview.py"
 
 
+rule draw_ground_truth:
+    input:
+        **{name: f"results/tables/{name}.parquet" for name in ground_truth_checks},
+    output:
+        report(
+            "results/figures/ground_truth-{dataset}.svg",
+            caption="../report/ground_truth.rst",
+            category="datasets",
+        ),
+        multiext("results/figures/ground_truth-{dataset}", ".pdf", ".png"),
+    log:
+        "results/logs/figures/ground_truth-{dataset}.log",
+    conda:
+        "../../envs/report.yaml"
+    message:
+        "Draw {wildcards.dataset}"
+    script:
+        "../scripts/draw_ground_truth.py"
+
+
 rule draw_traces:
     input:
         "results/tables/traces.parquet",
@@ -86,7 +106,12 @@ rule draw_accuracy:
 
 
 # In the order of the report: stage, caption, file name.
+dataset_figures = [
+    ("datasets", "ground_truth", f"ground_truth-{dataset}")
+    for dataset in study.datasets
+]
 figure_list = [
+    *dataset_figures,
     *((stage, name, name) for name, (stage, _) in list(overview_figures.items())[:3]),
     *(
         ("conditions", "traces", f"traces-{dataset}-{condition}")

@@ -1,6 +1,7 @@
 # Recordings, and what is known of them: one rule per kind of dataset.
 
 all_ground_truth = per_dataset("results/ground_truth/{dataset}/{replicate}")
+ground_truth_checks = ["contacts", "true_units", "excerpts", "spectra"]
 
 
 rule fetch_source:
@@ -60,3 +61,27 @@ rule read_recorded:
         "Read {wildcards.dataset}"
     script:
         "../scripts/read_recorded.py"
+
+
+rule check_ground_truth:
+    input:
+        "results/ground_truth/{dataset}/{replicate}",
+    output:
+        **{
+            name: f"results/ground_truth_checks/{{dataset}}/{{replicate}}/{name}.parquet"
+            for name in ground_truth_checks
+        },
+    log:
+        "results/logs/ground_truth_checks/{dataset}/{replicate}.log",
+    conda:
+        "../../envs/generation.yaml"
+    resources:
+        mem_mb=3000,
+        runtime=60,
+    params:
+        kind=lambda wildcards: study.datasets[wildcards.dataset].kind,
+        seed=seed_of("ground_truth_checks"),
+    message:
+        "Check {wildcards.dataset}, replicate {wildcards.replicate}"
+    script:
+        "../scripts/check_ground_truth.py"
