@@ -9,7 +9,7 @@ import spikeinterface as si
 from pandas.testing import assert_frame_equal
 from pyarrow.lib import ArrowException
 
-from ephys_deepinterpolation.ground_truth import GroundTruth, inject_spikes, load_ground_truth
+from ephys_deepinterpolation.ground_truth import GroundTruth, load_ground_truth
 from ephys_deepinterpolation.ground_truth.noise import independent_noise
 from example_ground_truth import CORRELATED, FREQUENCY, NONE, contents, synthetic
 from fixtures import noise_recording
@@ -40,33 +40,6 @@ class _InterruptedSegment(si.BaseRecordingSegment):
         if end_frame > 2 * FREQUENCY:
             raise OSError("the disk is gone")
         return self.like.segments[0].get_traces(start_frame, end_frame, channel_indices)
-
-
-def test_injected_spikes_are_templates_added_up_spike_by_spike(canvas):
-    random = np.random.default_rng(5)
-    templates = random.normal(size=(3, 40, 16)).astype(np.float32)
-    nbefore, frames = 12, canvas.get_num_frames()
-    # Some overlap, one is cut by each end of the recording.
-    times = np.sort(np.concatenate([[3, frames - 10], random.integers(50, 3000, size=60)]))
-    labels = random.integers(3, size=len(times))
-    sorting = si.NumpySorting.from_samples_and_labels([times], [labels], FREQUENCY)
-    expected = np.zeros((frames + 80, 16), np.float32)
-    for time, label in zip(times, labels, strict=True):
-        start = 40 + time - nbefore
-        expected[start : start + 40] += templates[label]
-
-    injected = inject_spikes(sorting, templates, nbefore, canvas)
-
-    np.testing.assert_allclose(injected.get_traces(), expected[40:-40], atol=1e-4)
-    assert injected.channel_ids.tolist() == canvas.channel_ids.tolist()
-    np.testing.assert_array_equal(injected.get_channel_locations(), canvas.get_channel_locations())
-
-
-def test_injected_spikes_are_in_microvolts_whatever_the_gain_of_the_recording(canvas):
-    sorting = si.NumpySorting.from_unit_dict({"a": np.array([100])}, FREQUENCY)
-    template = np.full((1, 10, 16), 7.0, np.float32)
-    injected = inject_spikes(sorting, template, 5, canvas)
-    assert injected.get_traces(0, 98, 99, return_in_uV=True).tolist() == [[7.0] * 16]
 
 
 def test_spikes_of_units_and_of_the_background_add_up_to_all_spikes(truth):

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import spikeinterface as si
-from spikeinterface.core.generate import inject_templates
 
 from ephys_deepinterpolation.files import forget_provenance, whole_folder
-from ephys_deepinterpolation.ground_truth.noise import noise_parts, silence
+from ephys_deepinterpolation.ground_truth.noise import noise_parts
+from ephys_deepinterpolation.ground_truth.spikes import DisplacedTemplates, inject_spikes
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,13 @@ class GroundTruth:
         Of the units in `sorting`, µV, without noise and without any filter.
     units : pandas.DataFrame or None
         One row per unit in `sorting`: unit, background, peak_uv, firing_rate_hz, spikes,
-        depth_um, x_um.
+        depth_um, x_um; more where more is known.
+    variation : pandas.DataFrame or None
+        How each spike differs from the template of its unit, see `inject_spikes`; not at all
+        when None.
+    displaced : DisplacedTemplates or None
+        Templates of the units in `sorting` where these move. `templates` are those at displacement
+        0.
     noise : dict of str to spikeinterface.BaseRecording
         Named parts of the noise, lazy, in µV. Together with the spikes they sum to the recording,
         but for rounding to its integers. Kept as parameters and seed: generated again when read.
@@ -42,6 +48,8 @@ class GroundTruth:
     sorting: si.BaseSorting | None = None
     templates: si.Templates | None = None
     units: pd.DataFrame | None = None
+    variation: pd.DataFrame | None = None
+    displaced: DisplacedTemplates | None = None
     noise: dict[str, si.BaseRecording] = field(default_factory=dict)
     facts: dict = field(default_factory=dict)
 
@@ -60,14 +68,19 @@ class GroundTruth:
         """
         if self.sorting is None or self.templates is None or self.units is None:
             raise ValueError("this recording has no known spikes")
-        chosen = np.ones(len(self.units), bool)
+        spikes = self.sorting.to_spike_vector()
+        chosen = np.ones(len(spikes), bool)
         if background is not None:
-            chosen = (self.units["background"] == background).to_numpy()
+            of_unit = (self.units["background"] == background).to_numpy()
+            chosen = of_unit[spikes["unit_index"]]
         return inject_spikes(
-            self.sorting.select_units(self.sorting.unit_ids[chosen]),
-            self.templates.templates_array[chosen],
+            si.NumpySorting(
+                spikes[chosen], self.sorting.get_sampling_frequency(), self.sorting.unit_ids
+            ),
+            self.displaced or self.templates.templates_array,
             self.templates.nbefore,
             self.recording,
+            None if self.variation is None else self.variation[chosen],
         )
 
     def parts(self) -> dict[str, si.BaseRecording]:
@@ -95,6 +108,10 @@ class GroundTruth:
                 self.templates.to_zarr(unfinished / "templates.zarr")
             if self.units is not None:
                 self.units.to_parquet(unfinished / "units.parquet")
+            if self.variation is not None:
+                self.variation.to_parquet(unfinished / "variation.parquet", index=False)
+            if self.displaced is not None:
+                self.displaced.save(unfinished / "displaced")
             facts = json.dumps(self.facts, indent=2, sort_keys=True)
             (unfinished / "truth.json").write_text(facts + "\n")
             forget_provenance(unfinished)
@@ -115,16 +132,8 @@ def load_ground_truth(folder: Path | str) -> GroundTruth:
         sorting=read("sorting", si.load),
         templates=read("templates.zarr", si.Templates.from_zarr),
         units=read("units.parquet", pd.read_parquet),
+        variation=read("variation.parquet", pd.read_parquet),
+        displaced=read("displaced", DisplacedTemplates.load),
         noise=noise_parts(recording, facts["noise"], facts["seed"]) if "noise" in facts else {},
         facts=facts,
     )
-
-
-def inject_spikes(
-    sorting: si.BaseSorting, templates: np.ndarray, nbefore: int, like: si.BaseRecording
-) -> si.BaseRecording:
-    """Templates (units, frames, channels) in µV at the spikes of a sorting, on silence.
-
-    Channels, probe and duration are those of `like`.
-    """
-    return inject_templates(sorting, templates, nbefore=nbefore, parent_recording=silence(like))

@@ -14,8 +14,9 @@ from spikeinterface.core.generate import (
 )
 from spikeinterface.preprocessing import astype, scale
 
-from ephys_deepinterpolation.ground_truth.base import GroundTruth, inject_spikes
+from ephys_deepinterpolation.ground_truth.base import GroundTruth
 from ephys_deepinterpolation.ground_truth.noise import SumRecording, noise_parts
+from ephys_deepinterpolation.ground_truth.spikes import inject_spikes
 from ephys_deepinterpolation.seeds import derive_seed
 
 _MS_BEFORE, _MS_AFTER = 1.5, 3.0
