@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ from ephys_deepinterpolation.figures import style
 
 MODEL = ["dataset", "condition", "model"]
 
-BASELINES = {
+BASELINES: dict[str, tuple[Literal[":", "--", "-."], str]] = {
     "constant_loss": (":", "best constant"),
     "linear_loss": ("--", "linear interpolation, validation"),
     "noise_floor": ("-.", "noise floor, estimated"),
