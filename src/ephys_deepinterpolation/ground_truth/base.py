@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import spikeinterface as si
+from spikeinterface.preprocessing import scale, scale_to_uV
 
 from ephys_deepinterpolation.files import forget_provenance, whole_folder
-from ephys_deepinterpolation.ground_truth.noise import noise_parts
+from ephys_deepinterpolation.ground_truth.noise import SumRecording, noise_parts
 from ephys_deepinterpolation.ground_truth.spikes import DisplacedTemplates, inject_spikes
 
 
@@ -36,6 +37,9 @@ class GroundTruth:
     displaced : DisplacedTemplates or None
         Templates of the units in `sorting` where these move. `templates` are those at displacement
         0.
+    noise_free : spikeinterface.BaseRecording or None
+        The spikes alone in µV, float32, of a recording whose generator says no more of each spike
+        than `sorting`. `facts` names the rest of the recording: `remainder`.
     noise : dict of str to spikeinterface.BaseRecording
         Named parts of the noise, lazy, in µV. Together with the spikes they sum to the recording,
         but for rounding to its integers. Kept as parameters and seed: generated again when read.
@@ -50,6 +54,7 @@ class GroundTruth:
     units: pd.DataFrame | None = None
     variation: pd.DataFrame | None = None
     displaced: DisplacedTemplates | None = None
+    noise_free: si.BaseRecording | None = None
     noise: dict[str, si.BaseRecording] = field(default_factory=dict)
     facts: dict = field(default_factory=dict)
 
@@ -68,6 +73,8 @@ class GroundTruth:
         """
         if self.sorting is None or self.templates is None or self.units is None:
             raise ValueError("this recording has no known spikes")
+        if self.noise_free is not None and background is not True:
+            return self.noise_free
         spikes = self.sorting.to_spike_vector()
         chosen = np.ones(len(spikes), bool)
         if background is not None:
@@ -112,6 +119,8 @@ class GroundTruth:
                 self.variation.to_parquet(unfinished / "variation.parquet", index=False)
             if self.displaced is not None:
                 self.displaced.save(unfinished / "displaced")
+            if self.noise_free is not None:
+                self.noise_free.save(folder=unfinished / "noise_free", **stream)
             facts = json.dumps(self.facts, indent=2, sort_keys=True)
             (unfinished / "truth.json").write_text(facts + "\n")
             forget_provenance(unfinished)
@@ -126,6 +135,11 @@ def load_ground_truth(folder: Path | str) -> GroundTruth:
     def read(name, reader):
         return reader(folder / name) if (folder / name).exists() else None
 
+    noise_free = read("noise_free", si.load)
+    if noise_free is not None:
+        noise = {facts["remainder"]: remainder(recording, noise_free)}
+    else:
+        noise = noise_parts(recording, facts["noise"], facts["seed"]) if "noise" in facts else {}
     return GroundTruth(
         recording=recording,
         training_recording=read("training_recording", si.load),
@@ -134,6 +148,12 @@ def load_ground_truth(folder: Path | str) -> GroundTruth:
         units=read("units.parquet", pd.read_parquet),
         variation=read("variation.parquet", pd.read_parquet),
         displaced=read("displaced", DisplacedTemplates.load),
-        noise=noise_parts(recording, facts["noise"], facts["seed"]) if "noise" in facts else {},
+        noise_free=noise_free,
+        noise=noise,
         facts=facts,
     )
+
+
+def remainder(recording: si.BaseRecording, noise_free: si.BaseRecording) -> si.BaseRecording:
+    """Say what is left of a recording without its spikes: lazy, µV, float32."""
+    return SumRecording([scale_to_uV(recording), scale(noise_free, gain=-1.0, dtype="float32")])
