@@ -6,16 +6,18 @@ r"""Weigh loss against cost: networks of many sizes, trained alike on the same r
     python benchmarks/tradeoff.py draw --csv part.csv ... --into docs/benchmarks/tradeoff
 
 `prepare` makes the recordings: `synthetic` (generated, 96 channels, 120 s and 10 s more that no
-network sees) and `real` (two Neuropixels 2.0 recordings of 0.5 s: train on one, test on the
-other), both high-passed at 300 Hz. `train` draws batches, steps and validates as
+network sees), `real` (two Neuropixels 2.0 recordings of 0.5 s: train on one, test on the other) and
+`real-swapped` (the other way round), all high-passed at 300 Hz. `train` draws batches, steps and validates as
 `train_deepinterpolation` does, but gathers contexts on the device and runs 250 steps in one
 compiled function; with `--package` it calls `train_deepinterpolation` itself. Every network sees
 the same validation and unseen frames. The highest learning rate is chosen for each network by a
 short training with a seed of its own; the grid and the choice are rows of the table. The seconds
-in the table hold compilation and whatever else ran on the device.
+in the table hold compilation and whatever else ran on the device. On a CPU, JAX's gradients of
+convolutions are slow; there convolutions are matrix products.
 """
 
 import argparse
+import itertools
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -50,6 +52,7 @@ NETWORKS: dict[str, Parameters] = {
     "compact-9x32x3": NetworkParameters(rows=9, width=32),
     "compact-5x16x5": NetworkParameters(width=16, depth=5),
     "compact-5x32x5": NetworkParameters(width=32, depth=5),
+    "compact-5x64x5": NetworkParameters(depth=5),
 }
 RATES = {"unet": (3e-4, 1e-3, 2e-3, 5e-3), "compact": (5e-4, 1e-3, 2e-3, 5e-3)}
 """Highest learning rates tried."""
@@ -87,6 +90,7 @@ class Budget:
 BUDGETS = {
     "synthetic": Budget(128, equal_steps=8000, long_steps=40_000, grid_steps=4000),
     "real": Budget(32, equal_steps=4000, long_steps=16_000, grid_steps=2000),
+    "real-swapped": Budget(32, equal_steps=4000, long_steps=16_000, grid_steps=2000),
 }
 
 
@@ -118,7 +122,9 @@ def prepare(configuration: Path, run_001: Path, run_002: Path, folder: Path, job
     """Make both recordings and save them."""
     folder.mkdir(parents=True, exist_ok=True)
     save_recordings(folder, "synthetic", *synthetic_recordings(configuration), jobs)
-    save_recordings(folder, "real", *real_recordings(run_001, run_002), jobs)
+    first, second = real_recordings(run_001, run_002)
+    save_recordings(folder, "real", first, second, jobs)
+    save_recordings(folder, "real-swapped", second, first, jobs)
 
 
 def synthetic_recordings(configuration: Path) -> tuple[Any, Any]:
@@ -192,8 +198,8 @@ def read_material(folder: Path, name: str, reaches: set[int]) -> Material:
         for rows in sorted({*reaches, LINEAR_REACH})
     }
     every = np.arange(context.margin, len(unseen_stretch) - context.margin)
-    # All of the second real recording; of the ten synthetic seconds, evenly spaced frames.
-    most = len(every) if name == "real" else MOST_FRAMES
+    # All of the other real recording; of the ten synthetic seconds, evenly spaced frames.
+    most = MOST_FRAMES if name == "synthetic" else len(every)
     kernel = kernels[LINEAR_REACH]
     return Material(
         name,
@@ -273,6 +279,8 @@ class Trainer:
 
         from ephys_deepinterpolation.network import build_network
 
+        if jax.default_backend() == "cpu":
+            keras.src.backend.jax.nn.conv = convolve_by_products
         self._jax, self._keras = jax, keras
         self._parameters, self._material = parameters, material
         self._context = material.context
@@ -346,7 +354,7 @@ class Trainer:
         return self._jax.tree.map(self._jax.numpy.copy, (weights, fresh))
 
     def _predict(self, weights: list, stretch: Any, targets: Any) -> Any:
-        from contexts import GatherContexts
+        from ephys_deepinterpolation.contexts import GatherContexts
 
         contexts = GatherContexts()([stretch, targets[:, None] + self._context.offsets])
         images, _ = self._network.stateless_call(weights, [], contexts)
@@ -389,6 +397,32 @@ class Trainer:
             return maths.sum(error * self._mask * counts[:, None, None, None])
 
         return maths.sum(self._jax.lax.map(block, (targets, valid)))
+
+
+def convolve_by_products(inputs: Any, kernel: Any, **_: Any) -> Any:
+    """Convolve with stride 1 and `same` padding by matrix products, as Keras' `conv` does."""
+    import jax.numpy as maths
+
+    inputs, kernel = maths.asarray(inputs), maths.asarray(kernel)
+    *taps, features, filters = kernel.shape
+    sides = [((tap - 1) // 2, tap // 2) for tap in taps]
+    padded = maths.pad(inputs, [(0, 0), *sides, (0, 0)])
+    shifts = list(itertools.product(*map(range, taps)))
+
+    def shifted(values: Any, shift: tuple[int, ...]) -> Any:
+        cut = [
+            slice(first, first + size)
+            for first, size in zip(shift, inputs.shape[1:-1], strict=True)
+        ]
+        return values[(slice(None), *cut)]
+
+    if features <= filters:
+        gathered = maths.concatenate([shifted(padded, shift) for shift in shifts], axis=-1)
+        return gathered @ kernel.reshape(-1, filters)
+    # Fewer values are shifted after the product than before it.
+    every = maths.moveaxis(kernel.reshape(-1, features, filters), 0, 1).reshape(features, -1)
+    products = maths.split(padded @ every, len(shifts), axis=-1)
+    return sum(shifted(*each) for each in zip(products, shifts, strict=True))
 
 
 class Runs:
