@@ -7,6 +7,7 @@ import pytest
 from ephys_deepinterpolation.denoisers import interpolate_linearly
 from ephys_deepinterpolation.network import (
     NetworkParameters,
+    UNetParameters,
     build_network,
     flops_per_frame,
     get_weights,
@@ -191,3 +192,22 @@ def test_the_loss_can_be_trained_through_keras(network):
     before = network.evaluate(contexts, packed, verbose=0)
     network.fit(contexts, packed, epochs=30, verbose=0)
     assert network.evaluate(contexts, packed, verbose=0) < 0.5 * before
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(1, 1), (7, 2), (8, 3), (16, 2)])
+def test_the_u_net_sees_rows_and_columns_that_do_not_divide_as_if_zeros_followed(rows, columns):
+    """Equal to the same images, filled up with zeros beforehand and cut afterwards."""
+    parameters = UNetParameters(width=3, depth=2)
+    network = build_network(parameters, columns, FRAMES, seed=0)
+    shape = (4, rows, FRAMES, columns)
+    contexts = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    fill = [(0, 0), (0, -rows % 4), (0, 0), (0, columns % 2)]
+    filled = np.pad(contexts, fill)
+    wider = build_network(parameters, columns + columns % 2, FRAMES, seed=0)
+    set_weights(wider, get_weights(network))
+    expected = np.asarray(wider(filled.reshape(4, filled.shape[1], -1)))
+    np.testing.assert_allclose(
+        np.asarray(network(contexts.reshape(4, rows, -1))),
+        expected[:, :rows, :columns],
+        atol=1e-6,
+    )

@@ -211,9 +211,13 @@ class _PadTo(keras.layers.Layer):
 
     def call(self, image):
         """Pad (images, rows, columns, features)."""
-        shape = keras.ops.shape(image)
-        below, right = -shape[1] % self.rows, -shape[2] % self.columns
-        return keras.ops.pad(image, [(0, 0), (0, below), (0, right), (0, 0)])
+        # Not by `keras.ops.pad`, which makes PyTorch compile anew at every call.
+        images, rows, columns, features = keras.ops.shape(image)
+        below = keras.ops.zeros((images, -rows % self.rows, columns, features), image.dtype)
+        image = keras.ops.concatenate([image, below], axis=1)
+        rows += -rows % self.rows
+        right = keras.ops.zeros((images, rows, -columns % self.columns, features), image.dtype)
+        return keras.ops.concatenate([image, right], axis=2)
 
     def compute_output_shape(self, shape):
         """Round rows and columns up."""
