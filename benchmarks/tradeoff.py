@@ -6,14 +6,14 @@ r"""Weigh loss against cost: networks of many sizes, trained alike on the same r
     python benchmarks/tradeoff.py draw --csv part.csv ... --into docs/benchmarks/tradeoff
 
 `prepare` makes the recordings: `synthetic` (generated, 96 channels, 120 s and 10 s more that no
-network sees), `real` (two Neuropixels 2.0 recordings of 0.5 s: train on one, test on the other) and
-`real-swapped` (the other way round), all high-passed at 300 Hz. `train` draws batches, steps and validates as
-`train_deepinterpolation` does, but gathers contexts on the device and runs 250 steps in one
-compiled function; with `--package` it calls `train_deepinterpolation` itself. Every network sees
-the same validation and unseen frames. The highest learning rate is chosen for each network by a
-short training with a seed of its own; the grid and the choice are rows of the table. The seconds
-in the table hold compilation and whatever else ran on the device. On a CPU, JAX's gradients of
-convolutions are slow; there convolutions are matrix products.
+network sees), `real` (two Neuropixels 2.0 recordings of 0.5 s: train on one, test on the other)
+and `real-swapped` (the other way round), all high-passed at 300 Hz. `train` draws batches, steps
+and validates as `train_deepinterpolation` does, but gathers contexts on the device and runs 250
+steps in one compiled function; with `--package` it calls `train_deepinterpolation` itself. Every
+network sees the same validation and unseen frames. The highest learning rate is chosen for each
+network by a short training with a seed of its own; the grid and the choice are rows of the table.
+The seconds in the table hold compilation and whatever else ran on the device. On a CPU, JAX's
+gradients of convolutions are slow; there convolutions are matrix products.
 """
 
 import argparse
@@ -399,7 +399,7 @@ class Trainer:
         return maths.sum(self._jax.lax.map(block, (targets, valid)))
 
 
-def convolve_by_products(inputs: Any, kernel: Any, **_: Any) -> Any:
+def convolve_by_products(inputs: Any, kernel: Any, *_: Any, **__: Any) -> Any:
     """Convolve with stride 1 and `same` padding by matrix products, as Keras' `conv` does."""
     import jax.numpy as maths
 
