@@ -3,11 +3,16 @@
 import numpy as np
 import pytest
 import spikeinterface as si
+from scipy.signal import welch
 
 from ephys_deepinterpolation.ground_truth.noise import (
     SumRecording,
+    band_limited_noise,
+    coloured_noise,
+    common_mode_noise,
     correlated_noise,
     independent_noise,
+    line_noise,
     noise_parts,
     silence,
 )
@@ -113,9 +118,77 @@ def test_space_and_time_do_not_mix_in_correlated_noise(coloured, canvas, scales,
     assert found == pytest.approx(expected, abs=5 * uncertainty(len(one), persistence))
 
 
+def spectrum(traces):
+    """Power per hertz, the mean over channels, every 20 Hz."""
+    frequencies, power = welch(traces, FREQUENCY, nperseg=1500, axis=0)
+    return frequencies, power.mean(axis=1)
+
+
+def test_coloured_noise_has_its_level_and_exponent(canvas):
+    noise = coloured_noise(canvas, level_uv=20.0, exponent=1.5, band_hz=(50.0, 6000.0), seed=5)
+    traces = noise.get_traces().astype(float)
+    assert traces.std() == pytest.approx(20.0, rel=0.02)
+    frequencies, power = spectrum(traces)
+    inside = (frequencies >= 100.0) & (frequencies <= 3000.0)
+    slope = np.polyfit(np.log(frequencies[inside]), np.log(power[inside]), 1)[0]
+    assert slope == pytest.approx(-1.5, abs=0.05)
+    correlation = np.corrcoef(traces.T) - np.eye(16)
+    assert np.abs(correlation).max() < 0.1
+
+
+def test_band_limited_noise_is_flat_within_its_band_and_gone_beyond(canvas):
+    noise = band_limited_noise(canvas, level_uv=7.0, band_hz=(300.0, 6000.0), seed=5)
+    traces = noise.get_traces().astype(float)
+    assert traces.std(axis=0) == pytest.approx(7.0, rel=0.02)
+    frequencies, power = spectrum(traces)
+    inside = power[(frequencies >= 500.0) & (frequencies <= 4500.0)]
+    assert inside.std() / inside.mean() < 0.05
+    assert power[frequencies > 9000.0].max() < 0.05 * inside.mean()
+
+
+def test_coloured_noise_may_be_shared_by_neighbours(canvas):
+    noise = coloured_noise(
+        canvas, level_uv=6.0, exponent=0.0, band_hz=(300.0, 9000.0), seed=5, spatial_decay_um=40.0
+    )
+    positions = canvas.get_channel_locations()
+    distances = np.linalg.norm(positions[:, None] - positions[None], axis=-1)
+    found = np.corrcoef(noise.get_traces().T)
+    np.testing.assert_allclose(found, np.exp(-distances / 40.0), atol=0.03)
+
+
+def test_common_mode_noise_is_the_same_on_all_channels(canvas):
+    noise = common_mode_noise(canvas, level_uv=4.0, exponent=1.0, band_hz=(50.0, 5000.0), seed=5)
+    traces = noise.get_traces()
+    np.testing.assert_array_equal(traces, np.repeat(traces[:, :1], 16, axis=1))
+    assert traces[:, 0].std() == pytest.approx(4.0, rel=0.05)
+
+
+@pytest.mark.parametrize("mains", [50.0, 60.0])
+def test_line_noise_has_its_level_at_the_mains_and_its_multiples(canvas, mains):
+    traces = line_noise(canvas, 5.0, mains, seed=5, harmonics=3).get_traces().astype(float)
+    np.testing.assert_array_equal(traces, np.repeat(traces[:, :1], 16, axis=1))
+    # Ten seconds hold whole periods, so that each sine has a frequency of the transform.
+    amplitudes = 2 * np.abs(np.fft.rfft(traces[:, 0])) / len(traces)
+    frequencies = np.fft.rfftfreq(len(traces), 1 / FREQUENCY)
+    hum = np.isclose(frequencies[:, None], mains * np.array([1, 2, 3])).any(axis=1)
+    assert amplitudes[~hum].max() < 1e-4
+    np.testing.assert_allclose(amplitudes[hum] / amplitudes[hum][0], [1, 1 / 2, 1 / 3], rtol=1e-4)
+    assert traces[:, 0].std() == pytest.approx(5.0, rel=1e-4)
+
+
+EVERY_PART = {
+    "independent": {"level_uv": 1.0},
+    "correlated": {"level_uv": 1.0, "spatial_decay_um": 40.0, "time_constant_ms": 0.1},
+    "coloured": {"level_uv": 1.0, "exponent": 1.0, "band_hz": [2.0, 300.0]},
+    "band_limited": {"level_uv": 1.0, "band_hz": [300.0, 9000.0], "spatial_decay_um": 60.0},
+    "common_mode": {"level_uv": 1.0, "exponent": 1.0, "band_hz": [10.0, 300.0]},
+    "line": {"level_uv": 1.0, "frequency_hz": 50.0, "harmonics": 2},
+}
+
+
 def test_noise_takes_channels_probe_and_length_of_the_recording_and_is_in_microvolts(canvas):
-    correlated = {"level_uv": 1.0, "spatial_decay_um": 40.0, "time_constant_ms": 0.1}
-    parts = noise_parts(canvas, {"correlated": correlated, "independent": {"level_uv": 1.0}}, 1)
+    parts = noise_parts(canvas, EVERY_PART, 1)
+    assert list(parts) == list(EVERY_PART)
     for part in [*parts.values(), silence(canvas)]:
         assert part.channel_ids.tolist() == canvas.channel_ids.tolist()
         assert part.get_num_frames() == canvas.get_num_frames()
@@ -146,12 +219,12 @@ def test_noise_of_level_zero_is_silence(canvas):
 
 
 def test_parts_of_the_noise_have_nothing_to_do_with_each_other(canvas):
-    parameters = {
-        "correlated": {"level_uv": 6.0, "spatial_decay_um": 1.0, "time_constant_ms": 0.02},
-        "independent": {"level_uv": 6.0},
-    }
-    one, other = (part.get_traces().ravel() for part in noise_parts(canvas, parameters, 1).values())
-    assert abs(np.corrcoef(one, other)[0, 1]) < 5 * uncertainty(len(one), 0.2)
+    broad = {name: dict(values) for name, values in EVERY_PART.items() if name != "line"}
+    broad["coloured"]["band_hz"] = broad["common_mode"]["band_hz"] = [200.0, 300.0]
+    traces = [part.get_traces()[:, 3] for part in noise_parts(canvas, broad, 1).values()]
+    correlation = np.corrcoef(traces) - np.eye(len(traces))
+    # Of noise 100 Hz wide, ten seconds hold two thousand independent samples.
+    assert np.abs(correlation).max() < 5 / np.sqrt(2000)
 
 
 def test_a_part_of_the_noise_does_not_depend_on_which_other_parts_there_are(canvas):
@@ -164,14 +237,10 @@ def test_a_part_of_the_noise_does_not_depend_on_which_other_parts_there_are(canv
     np.testing.assert_array_equal(alone.get_traces(0, 0, 500), together.get_traces(0, 0, 500))
 
 
-def test_the_seed_decides_the_noise(canvas):
+@pytest.mark.parametrize("name", EVERY_PART)
+def test_the_seed_decides_each_part_of_the_noise(canvas, name):
     def first(seed):
-        parameters = {
-            "correlated": {"level_uv": 6.0, "spatial_decay_um": 40.0, "time_constant_ms": 0.1},
-            "independent": {"level_uv": 3.0},
-        }
-        parts = noise_parts(canvas, parameters, seed)
-        return np.stack([part.get_traces(0, 100, 200) for part in parts.values()])
+        return noise_parts(canvas, {name: EVERY_PART[name]}, seed)[name].get_traces(0, 100, 200)
 
     np.testing.assert_array_equal(first(1), first(1))
     assert (first(1) != first(2)).mean() > 0.99

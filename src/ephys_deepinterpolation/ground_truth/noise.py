@@ -5,10 +5,17 @@ from collections.abc import Callable
 import numpy as np
 from spikeinterface.core import BaseRecording, BaseRecordingSegment
 from spikeinterface.generation import NoiseGeneratorRecording
-from spikeinterface.preprocessing import filter as filter_recording
-from spikeinterface.preprocessing import scale
 
+from ephys_deepinterpolation.ground_truth.stationary import (
+    StationaryNoise,
+    autoregressive_power,
+    band_power,
+    block_frequencies,
+)
 from ephys_deepinterpolation.seeds import derive_seed
+
+_LONGEST_MEMORY_S = 1.0
+_PERIODS_REMEMBERED = 8
 
 
 class SumRecording(BaseRecording):
@@ -57,13 +64,18 @@ def noise_parts(like: BaseRecording, parameters: dict[str, dict], seed: int) -> 
     like : BaseRecording
         Whose probe, channels, sampling rate and duration the noise takes.
     parameters : dict
-        Of `independent_noise` and `correlated_noise`, by the names `independent`, `correlated`.
+        Arguments of the functions below, by the names `independent`, `correlated`, `coloured`,
+        `band_limited`, `common_mode` and `line`.
     seed : int
         Each part's seed derives from it.
     """
     makers: dict[str, Callable[..., BaseRecording]] = {
         "independent": independent_noise,
         "correlated": correlated_noise,
+        "coloured": coloured_noise,
+        "band_limited": band_limited_noise,
+        "common_mode": common_mode_noise,
+        "line": line_noise,
     }
     return {
         name: makers[name](like, **values, seed=derive_seed(seed, "noise", name))
@@ -78,17 +90,19 @@ def silence(like: BaseRecording) -> BaseRecording:
 
 def independent_noise(like: BaseRecording, level_uv: float, seed: int) -> BaseRecording:
     """White Gaussian noise, independent between channels and frames; `level_uv` its deviation."""
-    return _dressed_as(
-        like,
-        NoiseGeneratorRecording(
-            num_channels=like.get_num_channels(),
-            sampling_frequency=like.get_sampling_frequency(),
-            durations=[_duration_of(like)],
-            noise_levels=level_uv,
-            strategy="on_the_fly",
-            seed=seed,
-        ),
-    )
+    recording = NoiseGeneratorRecording(
+        num_channels=like.get_num_channels(),
+        sampling_frequency=like.get_sampling_frequency(),
+        # Half a frame more, so that none is lost to rounding.
+        durations=[(like.get_num_frames() + 0.5) / like.get_sampling_frequency()],
+        noise_levels=level_uv,
+        strategy="on_the_fly",
+        seed=seed,
+    ).rename_channels(like.channel_ids)
+    recording.set_probegroup(like.get_probegroup())
+    recording.set_channel_gains(1.0)
+    recording.set_channel_offsets(0.0)
+    return recording
 
 
 def correlated_noise(
@@ -110,37 +124,166 @@ def correlated_noise(
         Where the correlation of two channels, of two frames, has fallen to 1/e.
     seed : int
     """
-    frequency = like.get_sampling_frequency()
+    sampling_frequency = like.get_sampling_frequency()
+    memory_s = 30 * time_constant_ms / 1000.0
+    power = autoregressive_power(
+        block_frequencies(sampling_frequency, memory_s), sampling_frequency, time_constant_ms
+    )
+    mixing = level_uv * _shared_nearby(like, spatial_decay_um)
+    return StationaryNoise(like, power, memory_s, mixing, seed)
+
+
+def coloured_noise(
+    like: BaseRecording,
+    level_uv: float,
+    exponent: float,
+    band_hz: tuple[float, float],
+    seed: int,
+    spatial_decay_um: float | None = None,
+) -> BaseRecording:
+    """Gaussian noise whose power falls as 1/f to an exponent between two edges.
+
+    Parameters
+    ----------
+    like : BaseRecording
+        Whose probe, channels, sampling rate and duration the noise takes.
+    level_uv : float
+        Standard deviation, µV.
+    exponent : float
+        Of the fall; 0 for equal power at all frequencies of the band.
+    band_hz : tuple of float
+        Where half the power is left, see `band_power`. Below 2 Hz the spectrum is coarse.
+    seed : int
+    spatial_decay_um : float, optional
+        Where the correlation of two channels has fallen to 1/e; independent channels by default.
+    """
+    memory_s, power = _band(like, exponent, band_hz)
+    return StationaryNoise(
+        like, power, memory_s, level_uv * _shared_nearby(like, spatial_decay_um), seed
+    )
+
+
+def band_limited_noise(
+    like: BaseRecording,
+    level_uv: float,
+    band_hz: tuple[float, float],
+    seed: int,
+    spatial_decay_um: float | None = None,
+) -> BaseRecording:
+    """Gaussian noise with equal power at all frequencies of a band; see `coloured_noise`."""
+    return coloured_noise(like, level_uv, 0.0, band_hz, seed, spatial_decay_um)
+
+
+def common_mode_noise(
+    like: BaseRecording,
+    level_uv: float,
+    exponent: float,
+    band_hz: tuple[float, float],
+    seed: int,
+) -> BaseRecording:
+    """Gaussian noise that is the same on all channels; see `coloured_noise`."""
+    memory_s, power = _band(like, exponent, band_hz)
+    mixing = np.full((like.get_num_channels(), 1), level_uv)
+    return StationaryNoise(like, power, memory_s, mixing, seed)
+
+
+def line_noise(
+    like: BaseRecording, level_uv: float, frequency_hz: float, seed: int, harmonics: int = 1
+) -> BaseRecording:
+    """Hum of the mains, the same on all channels.
+
+    Parameters
+    ----------
+    like : BaseRecording
+        Whose probe, channels, sampling rate and duration the noise takes.
+    level_uv : float
+        Standard deviation, µV.
+    frequency_hz : float
+        Of the mains: 50 or 60.
+    seed : int
+        Draws the phases.
+    harmonics : int
+        How many multiples of the frequency there are, the first included; their amplitudes fall as
+        1, 1/2, 1/3 and so on.
+    """
+    orders = np.arange(1, harmonics + 1)
+    phases = np.random.default_rng(seed).uniform(0, 2 * np.pi, size=harmonics)
+    amplitudes = level_uv * np.sqrt(2 / np.sum(1 / orders**2)) / orders
+    return LineRecording(like, frequency_hz, amplitudes.tolist(), phases.tolist())
+
+
+class LineRecording(BaseRecording):
+    """A sum of sines, the same on all channels.
+
+    Parameters
+    ----------
+    like : BaseRecording
+        Whose probe, channels, sampling rate and durations it takes.
+    frequency_hz : float
+        Of the first sine; the others are its multiples.
+    amplitudes_uv, phases : list of float
+        Of each sine, µV and radians.
+    """
+
+    def __init__(
+        self,
+        like: BaseRecording,
+        frequency_hz: float,
+        amplitudes_uv: list[float],
+        phases: list[float],
+    ):
+        super().__init__(like.get_sampling_frequency(), like.channel_ids, np.dtype("float32"))
+        like.copy_metadata(self)
+        self.set_channel_gains(1.0)
+        self.set_channel_offsets(0.0)
+        sines = [
+            (2 * np.pi * frequency_hz * order / self.sampling_frequency, amplitude, phase)
+            for order, (amplitude, phase) in enumerate(
+                zip(amplitudes_uv, phases, strict=True), start=1
+            )
+        ]
+        for segment in like.segments:
+            self.add_recording_segment(_LineSegment(segment, like.get_num_channels(), sines))
+        self._kwargs = {
+            "like": like,
+            "frequency_hz": frequency_hz,
+            "amplitudes_uv": amplitudes_uv,
+            "phases": phases,
+        }
+
+
+class _LineSegment(BaseRecordingSegment):
+    def __init__(self, like: BaseRecordingSegment, channels: int, sines: list[tuple]):
+        super().__init__(**like.get_times_kwargs())
+        self._like = like
+        self._channels = channels
+        self._sines = sines
+
+    def get_num_samples(self) -> int:
+        return self._like.get_num_samples()
+
+    def get_traces(self, start_frame, end_frame, channel_indices):
+        frames = np.arange(start_frame, end_frame)
+        trace = sum(
+            amplitude * np.sin(step * frames + phase) for step, amplitude, phase in self._sines
+        )
+        traces = np.repeat(np.asarray(trace, np.float32)[:, None], self._channels, axis=1)
+        return traces if channel_indices is None else traces[:, channel_indices]
+
+
+def _band(
+    like: BaseRecording, exponent: float, band_hz: tuple[float, float]
+) -> tuple[float, np.ndarray]:
+    """How long noise of a band remembers itself, s, and its power."""
+    memory_s = min(_LONGEST_MEMORY_S, _PERIODS_REMEMBERED / band_hz[0])
+    frequencies = block_frequencies(like.get_sampling_frequency(), memory_s)
+    return memory_s, band_power(frequencies, exponent, band_hz)
+
+
+def _shared_nearby(like: BaseRecording, spatial_decay_um: float | None) -> np.ndarray:
+    """Weights that give channels a correlation falling off exponentially with their distance."""
+    if spatial_decay_um is None:
+        return np.eye(like.get_num_channels())
     positions = like.get_channel_locations()
     distances = np.linalg.norm(positions[:, None] - positions[None], axis=-1)
-    white = NoiseGeneratorRecording(
-        num_channels=len(positions),
-        sampling_frequency=frequency,
-        durations=[_duration_of(like)],
-        cov_matrix=np.exp(-distances / spatial_decay_um),
-        strategy="on_the_fly",
-        seed=seed,
-    )
-    # An autoregression of first order; after ten time constants its start is forgotten.
-    persistence = float(np.exp(-1000.0 / (time_constant_ms * frequency)))
-    coloured = filter_recording(
-        white,
-        coeff=[[(1 - persistence**2) ** 0.5], [1.0, -persistence]],
-        filter_mode="ba",
-        direction="forward",
-        margin_ms=10 * time_constant_ms,
-    )
-    return _dressed_as(like, scale(coloured, gain=level_uv, dtype="float32"))
-
-
-def _duration_of(like: BaseRecording) -> float:
-    """Seconds that come to exactly as many frames, half a frame off so that none is lost."""
-    return (like.get_num_frames() + 0.5) / like.get_sampling_frequency()
-
-
-def _dressed_as(like: BaseRecording, recording: BaseRecording) -> BaseRecording:
-    recording = recording.rename_channels(like.channel_ids)
-    recording.set_probegroup(like.get_probegroup())
-    recording.set_channel_gains(1.0)
-    recording.set_channel_offsets(0.0)
-    return recording
+    return np.linalg.cholesky(np.exp(-distances / spatial_decay_um))
