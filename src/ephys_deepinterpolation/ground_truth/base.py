@@ -1,7 +1,7 @@
 """What is known of a recording, and how it lies on disk."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -39,10 +39,11 @@ class GroundTruth:
         0.
     noise_free : spikeinterface.BaseRecording or None
         The spikes alone in µV, float32, of a recording whose generator says no more of each spike
-        than `sorting`. `facts` names the rest of the recording: `remainder`.
+        than `sorting`.
     noise : dict of str to spikeinterface.BaseRecording
         Named parts of the noise, lazy, in µV. Together with the spikes they sum to the recording,
-        but for rounding to its integers. Kept as parameters and seed: generated again when read.
+        but for rounding to its integers. Not kept, but made again when read, from parameters and
+        seed; or, where `facts` name a `remainder`, as what the recording is without its spikes.
     facts : dict
         `exhaustive` (every spike of the recording is in `sorting`), seeds, versions, parameters.
     """
@@ -135,12 +136,7 @@ def load_ground_truth(folder: Path | str) -> GroundTruth:
     def read(name, reader):
         return reader(folder / name) if (folder / name).exists() else None
 
-    noise_free = read("noise_free", si.load)
-    if noise_free is not None:
-        noise = {facts["remainder"]: remainder(recording, noise_free)}
-    else:
-        noise = noise_parts(recording, facts["noise"], facts["seed"]) if "noise" in facts else {}
-    return GroundTruth(
+    truth = GroundTruth(
         recording=recording,
         training_recording=read("training_recording", si.load),
         sorting=read("sorting", si.load),
@@ -148,10 +144,15 @@ def load_ground_truth(folder: Path | str) -> GroundTruth:
         units=read("units.parquet", pd.read_parquet),
         variation=read("variation.parquet", pd.read_parquet),
         displaced=read("displaced", DisplacedTemplates.load),
-        noise_free=noise_free,
-        noise=noise,
+        noise_free=read("noise_free", si.load),
         facts=facts,
     )
+    noise = {}
+    if "remainder" in facts:
+        noise = {facts["remainder"]: remainder(recording, truth.spikes())}
+    elif "noise" in facts:
+        noise = noise_parts(recording, facts["noise"], facts["seed"])
+    return replace(truth, noise=noise)
 
 
 def remainder(recording: si.BaseRecording, noise_free: si.BaseRecording) -> si.BaseRecording:

@@ -163,7 +163,7 @@ def _read(
             "kind": "mearec",
             "exhaustive": mode != _HIDDEN_SPIKES,
             "filtered": filtered,
-            "remainder": mode,
+            **({} if noise_free is None else {"remainder": mode}),
             "noise_level_uv": float(info["noise_level"][()]),
             "mearec_seeds": {name: int(seed[()]) for name, seed in file["info/seeds"].items()},
             "versions": {
