@@ -46,6 +46,25 @@ def _step_names(pipeline: Any) -> list[str]:
     return [name for step in steps if isinstance(name := mapping(step).get("name"), str)]
 
 
+def source_problems(settings: dict[str, Any], root: Place) -> Iterator[str]:
+    """Check that a source is one thing, and has the keys of that thing only."""
+    for name, source in mapping(settings.get("sources")).items():
+        source, place = mapping(source), root.at("sources", name)
+        url = source.get("url")
+        if ("package" in source) == ("url" in source):
+            found = "both package and url" if url else "neither package nor url"
+            yield problem(place, found, "one of the two")
+            continue
+        if url is None and source.get("sha256", "") is None:
+            yield problem(place.at("sha256"), "null", "the hash of the package's wheel")
+        in_bucket = isinstance(url, str) and url.startswith("s3://")
+        for key in ("endpoint", "unsigned"):
+            if key in source and not in_bucket:
+                yield problem(place.at(key), shown(source[key]), "only beside a url s3://...")
+        if source.get("unpack") and (url is None or str(url).endswith("/")):
+            yield problem(place.at("unpack"), "true", "only beside the url of one file")
+
+
 def condition_problems(settings: dict[str, Any], root: Place) -> Iterator[str]:
     """Check the steps of every condition and their arguments."""
     for condition, pipeline in mapping(settings.get("conditions")).items():

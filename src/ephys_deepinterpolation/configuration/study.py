@@ -17,6 +17,7 @@ from ephys_deepinterpolation.configuration.sections import (
     condition_problems,
     model_problems,
     sorter_problems,
+    source_problems,
     study_problems,
 )
 
@@ -94,6 +95,7 @@ def read_study(
         raise ConfigurationError(problems)
 
     problems += study_problems(settings, root)
+    problems += source_problems(settings, root)
     problems += condition_problems(settings, root)
     problems += model_problems(settings, root)
     problems += sorter_problems(settings, root)

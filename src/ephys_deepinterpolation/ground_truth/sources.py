@@ -1,53 +1,182 @@
-"""Data that live in a package registry: fetched, checked and unpacked."""
+"""Data from a package registry, a web server or an S3 bucket: fetched, checked and unpacked."""
 
+import errno
 import hashlib
+import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import zipfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 from ephys_deepinterpolation.files import whole_folder
+from ephys_deepinterpolation.ground_truth.transfers import (
+    RemoteFile,
+    SourceError,
+    download,
+    find_bucket_files,
+    find_web_file,
+)
+
+_CONNECTIONS = 8
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def fetch_package(package: str, sha256: str, folder: Path | str) -> None:
-    """Download the wheel of a Python package, check its hash, and unpack it.
+def fetch_source(
+    folder: Path | str,
+    sha256: str | None,
+    package: str | None = None,
+    url: str | None = None,
+    endpoint: str | None = None,
+    unsigned: bool = True,
+    unpack: bool = False,
+) -> None:
+    """Fetch data, check their hash, and put them in a folder that appears whole or not at all.
 
-    The package is never installed and none of its code is run.
+    A transfer that breaks off goes on where it stopped, if the server can, and is tried again a
+    few times. None of what is fetched is run.
 
     Parameters
     ----------
-    package : str
-        `name==version`.
-    sha256 : str
-        Of the wheel, hexadecimal.
     folder : path
-        Where its contents go; appears whole or not at all.
+        Where the data go.
+    sha256 : str, optional
+        Hexadecimal: of the package's wheel, of the file, or of the list of a prefix's files that
+        `sha256sum` prints, sorted by name: see `hash_of_files`. None fetches what there is, and
+        prints its hash.
+    package : str, optional
+        `name==version` of a Python package; its wheel is unpacked. Either this or `url` is given.
+    url : str, optional
+        `https://...` and `http://...` name a file, `s3://bucket/key` an object, and
+        `s3://bucket/prefix/` all objects below a prefix.
+    endpoint : str, optional
+        The address of an S3 server other than Amazon's.
+    unsigned : bool
+        Whether to ask an S3 server without credentials, as for a public bucket.
+    unpack : bool
+        Whether the file is a zip or tar archive whose content is wanted.
 
     Raises
     ------
-    RuntimeError
-        The wheel cannot be downloaded.
-    ValueError
-        Its hash is another.
+    SourceError
+        The data cannot be had, are others than the hash says, or do not fit on the disk.
     """
+    what = package or url
+    assert what is not None
+    with _full_disk_explained(what, Path(folder)), whole_folder(folder) as unfinished:
+        if url is None or unpack:
+            with tempfile.TemporaryDirectory(dir=unfinished) as downloads:
+                if url is None:
+                    archive, found = _download_wheel(what, Path(downloads))
+                else:
+                    archive, found = _download_archive(url, endpoint, unsigned, Path(downloads))
+                _check_hash(what, found, sha256)
+                _unpack(what, archive, unfinished)
+        else:
+            files = _find(url, endpoint, unsigned)
+            hashes = _download_all(url, files, unfinished)
+            found = hash_of_files(hashes) if url.endswith("/") else hashes[files[0].name]
+            _check_hash(what, found, sha256)
+
+
+def hash_of_files(hashes: dict[str, str]) -> str:
+    r"""Hash what `sha256sum` prints of a folder's files, sorted by name.
+
+    In the folder, it is the hash that this prints::
+
+        find . -type f -printf '%P\n' | LC_ALL=C sort | xargs -d '\n' sha256sum | sha256sum
+
+    Parameters
+    ----------
+    hashes : dict of str to str
+        SHA-256 of each file, hexadecimal, by its path relative to the folder.
+
+    Returns
+    -------
+    str
+        SHA-256, hexadecimal.
+    """
+    lines = (f"{hashes[name]}  {name}\n" for name in sorted(hashes))
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _find(url: str, endpoint: str | None, unsigned: bool) -> list[RemoteFile]:
+    if url.startswith("s3://"):
+        return find_bucket_files(url, endpoint, unsigned)
+    return [find_web_file(url)]
+
+
+def _download_all(url: str, files: list[RemoteFile], folder: Path) -> dict[str, str]:
+    """Download files into a folder, several at a time; their hashes by name."""
+    size = sum(file.size or 0 for file in files)
+    print(f"{url}: {len(files)} files, at least {size / 1e6:.1f} MB", flush=True)
+    free = shutil.disk_usage(folder).free
+    if size > free:
+        raise SourceError(
+            f"{url} takes {size / 1e6:.1f} MB, and {folder.parent} has {free / 1e6:.1f} MB left: "
+            "nothing was fetched"
+        )
+    with ThreadPoolExecutor(_CONNECTIONS) as connections:
+        hashes = connections.map(lambda file: download(file, folder / file.name), files)
+        return {file.name: found for file, found in zip(files, hashes, strict=True)}
+
+
+def _download_archive(
+    url: str, endpoint: str | None, unsigned: bool, folder: Path
+) -> tuple[Path, str]:
+    files = _find(url, endpoint, unsigned)
+    hashes = _download_all(url, files, folder)
+    name = files[0].name
+    return folder / name, hashes[name]
+
+
+def _download_wheel(package: str, folder: Path) -> tuple[Path, str]:
+    """Download the wheel of a Python package, and hash it."""
     # Without the check of pip's own version the last line on stderr is the error.
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download"]
-    command += ["--no-deps", "--only-binary=:all:"]
-    with tempfile.TemporaryDirectory() as downloads:
-        finished = subprocess.run(
-            [*command, "--dest", downloads, package], capture_output=True, text=True, check=False
+    command += ["--no-deps", "--only-binary=:all:", "--dest", str(folder), package]
+    finished = subprocess.run(command, capture_output=True, text=True, check=False)
+    wheels = list(folder.glob("*.whl"))
+    if finished.returncode or len(wheels) != 1:
+        lines = finished.stderr.strip().splitlines() or ["pip gave no reason"]
+        raise SourceError(f"cannot download {package}: {lines[-1]}")
+    with wheels[0].open("rb") as wheel:
+        return wheels[0], hashlib.file_digest(wheel, "sha256").hexdigest()
+
+
+def _check_hash(what: str, found: str, sha256: str | None) -> None:
+    if sha256 is None:
+        print(f"{what} has sha256 {found}: write it into the configuration to be sure of it")
+    elif found != sha256:
+        raise SourceError(
+            f"{what} has sha256 {found}, not {sha256} as the configuration says: nothing was kept"
         )
-        wheels = list(Path(downloads).glob("*.whl"))
-        if finished.returncode or len(wheels) != 1:
-            lines = finished.stderr.strip().splitlines() or ["pip gave no reason"]
-            raise RuntimeError(f"cannot download {package}: {lines[-1]}")
-        found = hashlib.sha256(wheels[0].read_bytes()).hexdigest()
-        if found != sha256:
-            raise ValueError(
-                f"{package} has sha256 {found}, not {sha256} as the configuration says: "
-                "nothing was unpacked"
-            )
-        # extractall keeps every member inside the folder, whatever its name says.
-        with whole_folder(folder) as unfinished, zipfile.ZipFile(wheels[0]) as wheel:
-            wheel.extractall(unfinished)
+
+
+def _unpack(what: str, archive: Path, folder: Path) -> None:
+    """Unpack a zip or tar archive, each member inside the folder, whatever its name says."""
+    try:
+        if zipfile.is_zipfile(archive):
+            with zipfile.ZipFile(archive) as members:
+                members.extractall(folder)
+        else:
+            with tarfile.open(archive) as members:
+                members.extractall(folder, filter="data")
+    except (zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
+        raise SourceError(f"{what} cannot be unpacked as zip or tar: {error}") from error
+
+
+@contextmanager
+def _full_disk_explained(what: str, folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise SourceError(
+            f"the disk of {folder.parent} was full before {what} was complete: nothing was kept"
+        ) from error
