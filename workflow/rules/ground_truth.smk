@@ -63,6 +63,9 @@ rule read_recorded:
         "../scripts/read_recorded.py"
 
 
+include: "mearec.smk"
+
+
 rule check_ground_truth:
     input:
         "results/ground_truth/{dataset}/{replicate}",

@@ -9,6 +9,7 @@ from typing import Any
 from referencing import Registry
 
 from ephys_deepinterpolation.configuration.arguments import argument_problems
+from ephys_deepinterpolation.configuration.mearec import simulation_problems
 from ephys_deepinterpolation.configuration.problems import (
     Place,
     did_you_mean,
@@ -159,6 +160,8 @@ def read_dataset(
             problems += _probe_problems(values, where)
             problems += _reader_problems(values, where)
             problems += _path_problems(values, where, settings)
+        if kind == "mearec":
+            problems += simulation_problems(parameters, place)
     dataset = Dataset(name, str(kind), mapping(parameters), str(cells.get("description", "")))
     return dataset, problems
 

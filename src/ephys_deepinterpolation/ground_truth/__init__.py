@@ -1,6 +1,7 @@
 """Recordings with what is known of them; every kind of dataset yields the same `GroundTruth`."""
 
 from ephys_deepinterpolation.ground_truth.base import GroundTruth, load_ground_truth
+from ephys_deepinterpolation.ground_truth.mearec import read_mearec
 from ephys_deepinterpolation.ground_truth.recorded import read_recorded
 from ephys_deepinterpolation.ground_truth.spikes import DisplacedTemplates, inject_spikes
 from ephys_deepinterpolation.ground_truth.synthetic import generate_synthetic
@@ -11,5 +12,6 @@ __all__ = [
     "generate_synthetic",
     "inject_spikes",
     "load_ground_truth",
+    "read_mearec",
     "read_recorded",
 ]

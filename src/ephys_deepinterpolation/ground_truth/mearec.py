@@ -3,8 +3,6 @@
 MEArec itself, with NEURON and LFPy, runs in an environment of its own; here its files are read.
 """
 
-import hashlib
-import json
 from importlib.metadata import version
 from pathlib import Path
 
@@ -22,13 +20,6 @@ from ephys_deepinterpolation.ground_truth.base import GroundTruth, remainder
 # Spikes alone, which the project's own simulations hold beside what MEArec writes.
 _NOISE_FREE = "noise_free"
 _HIDDEN_SPIKES = "far-neurons"
-
-
-def name_of_templates(parameters: dict) -> str:
-    """Name a file of templates, so that the same parameters have the same name."""
-    text = json.dumps(parameters, sort_keys=True)
-    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
-    return f"{parameters['probe']}-{parameters['channels']}-{digest}"
 
 
 def read_mearec(

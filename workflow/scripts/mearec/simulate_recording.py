@@ -2,13 +2,13 @@
 
 Run by the interpreter of the MEArec environment, which does not hold this project's package:
 
-    python simulate_recording.py PARAMETERS SEEDS TEMPLATES OUTPUT
+    python simulate_recording.py PARAMETERS SEED TEMPLATES OUTPUT
 
 PARAMETERS is a JSON text of the keys `sampling_frequency_hz`, `duration_s`, `units`,
-`amplitude_deviation`, `refractory_period_ms`, `bursts`, `drift` and `noise`; SEEDS one of
-`spiketrains`, `templates`, `convolution` and `noise`. TEMPLATES is a MEArec file of templates.
-OUTPUT is a MEArec file of an unfiltered recording in µV with one more dataset, `noise_free`: the
-spikes alone. The same parameters and seeds give the same bytes.
+`amplitude_deviation`, `refractory_period_ms`, `bursts`, `drift` and `noise`. TEMPLATES is a MEArec
+file of templates. OUTPUT is a MEArec file of an unfiltered recording in µV with one more dataset,
+`noise_free`: the spikes alone; its templates are means over the sub-frame shifts. The same
+parameters and seed give the same bytes.
 """
 
 import json
@@ -29,11 +29,14 @@ from MEArec.tools import save_recording_to_file
 
 _CHUNK_S = 2.0
 _SEAM_S = 0.02
+_SEEDS = ("spiketrains", "templates", "convolution", "noise")
 
 
-def main(parameters, seeds, templates, output):
+def main(parameters, seed, templates, output):
     """Simulate spikes and noise apart, and write both and their sum."""
     output = output.absolute()
+    states = np.random.SeedSequence(seed).generate_state(len(_SEEDS))
+    seeds = {name: int(state) for name, state in zip(_SEEDS, states, strict=True)}
     generator = MEArec.load_templates(templates.absolute())
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}~") as folder:
@@ -167,7 +170,14 @@ def simulate(templates, settings, noise_level_uv, spikes=None):
             settings["spiketrains"], seed=settings["seeds"]["spiketrains"]
         )
     generator = MEArec.RecordingGenerator(spikes, templates, settings)
-    generator.generate_recordings(tmp_mode="memmap", tmp_folder=Path.cwd(), verbose=False)
+    try:
+        generator.generate_recordings(tmp_mode="memmap", tmp_folder=Path.cwd(), verbose=False)
+    except RuntimeError as error:
+        sys.exit(
+            f"MEArec finds too few templates that fit (its words: {error}): ask for more of them "
+            "per cell, for fewer units or far neurons, for a shorter minimum distance, or for a "
+            "wider range of peaks"
+        )
     return generator
 
 
@@ -232,6 +242,7 @@ def far_neurons(templates, settings, noise):
 def write(spikes, noise, settings, path):
     """Write MEArec's file, its traces chunk by chunk."""
     noise_free = spikes.recordings
+    spikes.templates = mean_templates(spikes)
     # Traces follow below; time stamps are frames over the sampling frequency.
     spikes.recordings, spikes.timestamps = [], []
     spikes.info["recordings"].update(settings["recordings"])
@@ -249,5 +260,16 @@ def write(spikes, noise, settings, path):
             start += len(chunk)
 
 
+def mean_templates(spikes):
+    """Average over sub-frame shifts: templates (units, drift steps, channels, frames)."""
+    stored = spikes.templates
+    units, channels, frames = len(spikes.spiketrains), *stored.shape[-2:]
+    places = spikes.template_locations
+    steps = places.shape[1] if places.ndim == 3 else 1
+    # MEArec drops axes of length 1; memory is that of one unit, the rest stays on disk.
+    apart = stored.reshape(units, steps, -1, channels, frames)
+    return np.stack([own.mean(axis=1, dtype=np.float32) for own in apart])
+
+
 if __name__ == "__main__":
-    main(json.loads(sys.argv[1]), json.loads(sys.argv[2]), Path(sys.argv[3]), Path(sys.argv[4]))
+    main(json.loads(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]), Path(sys.argv[4]))

@@ -46,7 +46,8 @@ def main(parameters, output, threads):
             params=template_parameters(parameters),
             templates_tmp_folder=Path(folder) / "templates",
             recompile=True,
-            n_jobs=threads,
+            # One job would run all cells in one process, where one cell's state meets the next.
+            n_jobs=max(2, threads),
             verbose=False,
         )
         missing = names - set(generator.celltypes)
