@@ -55,7 +55,7 @@ def compare(python: str, channels: int, rounds: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         np.save(Path(folder, "traces.npy"), traces)
         workers = {
-            name: start_worker(python, folder, channels, setting)
+            name: start_worker("reference_worker.py", python, folder, channels, setting)
             for name, setting in REFERENCES.items()
         }
         model = load_model(Path(folder, "model.h5"))
@@ -114,10 +114,12 @@ def make_traces(channels: int, frames: int) -> np.ndarray:
     return ((smooth + random.normal(size=smooth.shape)) / np.sqrt(2)).astype(np.float32)
 
 
-def start_worker(python: str, folder: str, channels: int, onednn: str) -> subprocess.Popen:
+def start_worker(
+    script: str, python: str, folder: str, channels: int, onednn: str
+) -> subprocess.Popen:
     """Start the original stack and wait until it is ready."""
     worker = subprocess.Popen(
-        [python, str(Path(__file__).with_name("reference_worker.py")), folder, str(channels)],
+        [python, str(Path(__file__).with_name(script)), folder, str(channels)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ephys_deepinterpolation import training
+from ephys_deepinterpolation.checkpoint import TrainingState
+from ephys_deepinterpolation.epochs import Epochs
 from ephys_deepinterpolation.training import fine_tune
 from fixtures import assert_same_weights, neuropixels, noise_recording, train
 
@@ -29,14 +30,14 @@ def assert_same_training(one, other):
 
 def interrupt_after(monkeypatch, evaluations):
     """Press Ctrl-C right after an evaluation."""
-    keep = training._State._save
+    keep = TrainingState._save
 
     def save(state):
         keep(state)
         if state.epoch == evaluations:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(training._State, "_save", save)
+    monkeypatch.setattr(TrainingState, "_save", save)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +73,7 @@ def starts(monkeypatch):
         epochs.append(arguments[-1])
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training._Epochs, "__init__", start)
+    monkeypatch.setattr(Epochs, "__init__", start)
     return epochs
 
 
@@ -85,13 +86,13 @@ def test_an_interrupted_training_ends_as_an_undisturbed_one(
         train(a_recording(), max_steps=STEPS, checkpoint=checkpoint)
     monkeypatch.undo()
     drawn = []
-    read = training._Epochs._read
+    read = Epochs._read
 
     def note(epochs):
         drawn.append(epochs._epoch)
         read(epochs)
 
-    monkeypatch.setattr(training._Epochs, "_read", note)
+    monkeypatch.setattr(Epochs, "_read", note)
     taken_up = train(a_recording(), max_steps=STEPS, checkpoint=checkpoint)
     assert min(drawn) == evaluations
     assert_same_training(taken_up, undisturbed)
@@ -103,12 +104,12 @@ def test_a_killed_training_ends_as_an_undisturbed_one(undisturbed, checkpoint):
     code = f"""
 import os, signal, sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
-from ephys_deepinterpolation import training
+from ephys_deepinterpolation.checkpoint import TrainingState
 from test_checkpoint import STEPS, a_recording, train
 def kill(state, batch, logs=None):
     if (state.epoch, batch) == (1, 100):
         os.kill(os.getpid(), signal.SIGKILL)
-training._State.on_train_batch_end = kill
+TrainingState.on_train_batch_end = kill
 train(a_recording(), max_steps=STEPS, checkpoint={str(checkpoint)!r})
 """
     killed = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
@@ -128,7 +129,7 @@ def test_a_checkpoint_changes_nothing_and_a_finished_training_is_not_repeated(
     def refuse(*_):
         raise AssertionError("a step was made")
 
-    monkeypatch.setattr(training._Epochs, "__getitem__", refuse)
+    monkeypatch.setattr(Epochs, "__getitem__", refuse)
     assert_same_training(train(a_recording(), checkpoint=checkpoint), short)
 
 

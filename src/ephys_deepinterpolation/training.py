@@ -2,11 +2,9 @@
 
 import hashlib
 import json
-import math
-import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,18 +12,14 @@ from typing import Any
 import keras
 import numpy as np
 import pandas as pd
-import safetensors.numpy
 from spikeinterface.core import BaseRecording
-from tqdm.auto import tqdm
 
 from ephys_deepinterpolation.denoisers import (
     LinearInterpolation,
     interpolate_linearly,
     noise_floor,
 )
-from ephys_deepinterpolation.files import whole_file
 from ephys_deepinterpolation.frames import (
-    PIECE_FRAMES,
     FrameRange,
     Frames,
     sample_traces,
@@ -35,22 +29,22 @@ from ephys_deepinterpolation.geometry import ProbeImage, image_of_recording
 from ephys_deepinterpolation.model import (
     Model,
     ModelError,
-    arrays_under,
     hash_arrays,
     recording_identity,
 )
 from ephys_deepinterpolation.network import (
     NetworkParameters,
     Parameters,
+    UNetParameters,
     build_network,
     flops_per_frame,
     get_weights,
-    masked_loss,
     network_parameters,
     set_weights,
     start_linear_path,
 )
 from ephys_deepinterpolation.normalization import estimate_normalization
+from ephys_deepinterpolation.optimisation import Optimisation, optimise
 from ephys_deepinterpolation.predictability import (
     COPIES_NOISE,
     measure_predictability,
@@ -60,40 +54,10 @@ from ephys_deepinterpolation.recording import check_fit, normalization_for
 from ephys_deepinterpolation.windows import Context
 
 _NORMALIZATION_FRAMES = 300_000
-_PIECES_PER_EPOCH = 8
-_STEPS_PER_EPOCH = 250
 _LINEAR_ROWS = 60_000
 _VALIDATION_ROWS = 60_000
 _ROUNDING = 1e-5
 _AUTO_OMISSIONS = (1, 2, 3, 4, 6, 8)
-
-
-@dataclass(frozen=True)
-class Optimisation:
-    """How weights are found.
-
-    Attributes
-    ----------
-    max_steps, batch_size : int
-        Steps of the optimiser, rounded up to whole evaluations; target frames a step.
-    learning_rate : float
-        Highest rate, reached after a warm-up and followed by a cosine decay.
-    loss : str
-        `mean_squared_error` or `mean_absolute_error`.
-    patience : int or None
-        Evaluations without a lower validation loss after which to stop.
-    precision : str
-        `float32`, or `mixed_bfloat16` where the processor or card is faster in it.
-    seed : int
-    """
-
-    max_steps: int
-    batch_size: int
-    learning_rate: float
-    loss: str
-    patience: int | None
-    precision: str
-    seed: int
 
 
 def train_deepinterpolation(
@@ -260,7 +224,6 @@ def _train(
     progress: bool,
 ) -> Model:
     """Train a model, with weights or without, and describe what came of it."""
-    started = time.perf_counter()
     training, validation = split_frames(recordings, model.context)
     random = np.random.default_rng(optimisation.seed)
     frames = Frames(recordings, image, model.normalization, model.context)
@@ -277,15 +240,21 @@ def _train(
         start_linear_path(network, kernel)
     identities = [recording_identity(recording) for recording in recordings]
     fingerprint = _fingerprint(model, optimisation, identities)
-    history = _optimise(
-        network, frames, training, held_out, optimisation, checkpoint, fingerprint, progress
+    history = optimise(
+        fastest(network, parameters),
+        frames,
+        training,
+        held_out,
+        optimisation,
+        checkpoint,
+        fingerprint,
+        progress,
     )
     weights = get_weights(network)
     summary = {
         "training_frames": sum(piece.end - piece.start for piece in training),
         "validation_frames": sum(piece.end - piece.start for piece in validation),
         "steps": int(history["step"].iloc[-1]),
-        "seconds": time.perf_counter() - started,
         "parameters": int(sum(values.size for values in weights.values())),
         "flops_per_frame": flops_per_frame(
             parameters, model.columns, context_frames, image.shape[0] * image.shape[1]
@@ -316,6 +285,30 @@ def _train(
     return model.replace(weights=weights, provenance=provenance, history=history)
 
 
+def fastest(network: keras.Model, parameters: Parameters) -> keras.Model:
+    """Wrap a network, where that is faster, in another order of the same arithmetic.
+
+    Parameters
+    ----------
+    network : keras.Model
+        From `build_network`.
+    parameters : NetworkParameters or UNetParameters
+        That it was built from.
+
+    Returns
+    -------
+    keras.Model
+        With the weights of the network itself.
+    """
+    if isinstance(parameters, UNetParameters) and keras.backend.backend() == "tensorflow":
+        from ephys_deepinterpolation.unet_rewriting import can_rewrite
+        from ephys_deepinterpolation.unet_training import RewrittenUNet
+
+        if can_rewrite():
+            return RewrittenUNet(network)
+    return network
+
+
 def _fingerprint(model: Model, optimisation: Optimisation, identities: list[str]) -> str:
     """Say by a hash which training this is, so that no checkpoint of another is taken up."""
     facts = [model.network, asdict(model.context), asdict(optimisation), identities]
@@ -323,242 +316,6 @@ def _fingerprint(model: Model, optimisation: Optimisation, identities: list[str]
     arrays = model.weights | vars(model.normalization) | {"positions": model.positions}
     digest.update(hash_arrays(arrays).encode())
     return digest.hexdigest()
-
-
-def _hash_state(facts: dict, tensors: dict[str, np.ndarray]) -> str:
-    text = json.dumps(facts, sort_keys=True) + hash_arrays(tensors)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-class _Epochs(keras.utils.PyDataset):
-    """Batches of frames drawn at random; every epoch reads other pieces of the recordings."""
-
-    def __init__(
-        self, frames: Frames, pieces: Sequence[FrameRange], batch_size: int, seed: int, epoch: int
-    ):
-        super().__init__()
-        self._frames, self._pieces = frames, list(pieces)
-        self._batch_size, self._seed = batch_size, seed
-        self._epoch = epoch
-        self._read()
-
-    def __len__(self) -> int:
-        return _STEPS_PER_EPOCH
-
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        random = np.random.default_rng((self._seed, self._epoch, index))
-        piece = self._in_memory[random.choice(len(self._in_memory), p=self._weights)]
-        return self._frames.batch(piece, random.choice(piece.targets, size=self._batch_size))
-
-    def on_epoch_end(self) -> None:
-        self._epoch += 1
-        self._read()
-
-    def _read(self) -> None:
-        random = np.random.default_rng((self._seed, self._epoch))
-        lengths = np.array([piece.end - piece.start for piece in self._pieces], dtype=float)
-        count = min(_PIECES_PER_EPOCH, len(self._pieces))
-        chosen = random.choice(
-            len(self._pieces), size=count, replace=False, p=lengths / lengths.sum()
-        )
-        pieces = [
-            self._frames.read(self._pieces[index].shortened(PIECE_FRAMES, random))
-            for index in chosen
-        ]
-        self._in_memory = [piece for piece in pieces if len(piece)]
-        if not self._in_memory:
-            raise ValueError("every frame is near a saturation or a transient: nothing to learn")
-        weights = np.array([len(piece) for piece in self._in_memory], dtype=float)
-        self._weights = weights / weights.sum()
-
-
-class _MaskedMeanSquaredError(keras.metrics.Mean):
-    """Mean over pixels. Keras would average the batches, of which the last is shorter."""
-
-    def __init__(self):
-        super().__init__(name="mean_squared_error")
-        self._loss = masked_loss("mean_squared_error")
-
-    def update_state(self, target_and_mask, prediction, sample_weight=None):
-        """Add a batch."""
-        pixels = keras.ops.sum(target_and_mask[..., 1])
-        super().update_state(self._loss(target_and_mask, prediction), sample_weight=pixels)
-
-
-class _State(keras.callbacks.Callback):
-    """Keeps the history, the best weights and, in a checkpoint, all that training goes on from."""
-
-    def __init__(
-        self,
-        first_loss: float,
-        weights: dict[str, np.ndarray],
-        optimisation: Optimisation,
-        checkpoint: Path | None,
-        fingerprint: str,
-    ):
-        super().__init__()
-        self.history = [{"step": 0, "training_loss": np.nan, "validation_loss": first_loss}]
-        self.best_loss, self.best = first_loss, weights
-        self._waited = 0
-        self._optimisation = optimisation
-        self._checkpoint, self._fingerprint = checkpoint, fingerprint
-
-    @property
-    def epoch(self) -> int:
-        """Epochs done."""
-        return len(self.history) - 1
-
-    @property
-    def exhausted(self) -> bool:
-        """Whether the validation loss has not fallen for as long as patience lasts."""
-        patience = self._optimisation.patience
-        return patience is not None and self._waited >= patience
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        logs = logs or {}
-        self.history.append(
-            {
-                "step": (epoch + 1) * _STEPS_PER_EPOCH,
-                "training_loss": logs["loss"],
-                "validation_loss": logs["val_mean_squared_error"],
-            }
-        )
-        self._waited += 1
-        if logs["val_mean_squared_error"] < self.best_loss:
-            self._waited = 0
-            self.best_loss = logs["val_mean_squared_error"]
-            self.best = get_weights(self.model)
-        self._save()
-        if self.exhausted:
-            self.model.stop_training = True
-
-    def restore(self, network: keras.Model) -> None:
-        """Take up the state of the checkpoint, if there is one of this training."""
-        if self._checkpoint is None or not self._checkpoint.exists():
-            return
-        try:
-            with safetensors.safe_open(self._checkpoint, framework="numpy") as file:
-                facts = json.loads((file.metadata() or {}).get("training", "{}"))
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            stored = facts.pop("hash", None) if isinstance(facts, dict) else None
-            if stored is None or stored != _hash_state(facts, tensors):
-                raise ValueError("its contents do not match its hash")
-        except (safetensors.SafetensorError, OSError, ValueError) as error:
-            warnings.warn(
-                f"{self._checkpoint} cannot be read ({error}): starting anew", stacklevel=2
-            )
-            return
-        if facts["fingerprint"] != self._fingerprint:
-            warnings.warn(f"{self._checkpoint} is of another training: starting anew", stacklevel=2)
-            return
-        self.history, self._waited = facts["history"], facts["waited"]
-        self.best_loss = facts["best_loss"]
-        self.best = arrays_under("best/", tensors)
-        set_weights(network, arrays_under("current/", tensors))
-        network.optimizer.build(network.trainable_variables)
-        for index, variable in enumerate(network.optimizer.variables):
-            variable.assign(tensors[f"optimiser/{index}"])
-
-    def _save(self) -> None:
-        if self._checkpoint is None:
-            return
-        tensors = {f"best/{name}": values for name, values in self.best.items()}
-        tensors |= {f"current/{name}": values for name, values in get_weights(self.model).items()}
-        for index, variable in enumerate(self.model.optimizer.variables):
-            # Not `ascontiguousarray`, which makes a vector of the number of steps.
-            values = np.array(keras.ops.convert_to_numpy(variable), order="C")
-            tensors[f"optimiser/{index}"] = values
-        facts = {
-            "fingerprint": self._fingerprint,
-            "history": self.history,
-            "waited": self._waited,
-            "best_loss": self.best_loss,
-        }
-        facts["hash"] = _hash_state(facts, tensors)
-        with whole_file(self._checkpoint) as unfinished:
-            unfinished.write_bytes(
-                safetensors.numpy.save(tensors, metadata={"training": json.dumps(facts)})
-            )
-
-
-class _Bar(keras.callbacks.Callback):
-    """A progress bar with loss, frames per second and time left."""
-
-    def __init__(self, epochs_done: int, epochs: int, batch_size: int):
-        super().__init__()
-        steps = _STEPS_PER_EPOCH * epochs
-        done = _STEPS_PER_EPOCH * epochs_done
-        self._batch_size = batch_size
-        self._bar = tqdm(total=steps, initial=done, desc="training", unit="step", mininterval=1.0)
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        self._bar.update()
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        logs = logs or {}
-        rate = self._bar.format_dict["rate"] or 0.0
-        self._bar.set_postfix(
-            loss=f"{logs['loss']:.4g}",
-            validation=f"{logs['val_mean_squared_error']:.4g}",
-            frames_per_s=f"{rate * self._batch_size:.0f}",
-        )
-
-    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
-        self._bar.close()
-
-
-def _optimise(
-    network: keras.Model,
-    frames: Frames,
-    training: Sequence[FrameRange],
-    held_out: tuple[np.ndarray, np.ndarray],
-    optimisation: Optimisation,
-    checkpoint: Path | str | None,
-    fingerprint: str,
-    progress: bool,
-) -> pd.DataFrame:
-    """Find the weights with the lowest validation loss and leave them in the network."""
-    epochs = max(1, math.ceil(optimisation.max_steps / _STEPS_PER_EPOCH))
-    steps = epochs * _STEPS_PER_EPOCH
-    warmup = min(100, steps // 10)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        optimisation.learning_rate / 100,
-        steps - warmup,
-        warmup_target=optimisation.learning_rate,
-        warmup_steps=warmup,
-    )
-    network.compile(
-        optimizer=keras.optimizers.AdamW(schedule, weight_decay=1e-4, clipnorm=1.0),
-        loss=masked_loss(optimisation.loss),
-        metrics=[_MaskedMeanSquaredError()],
-        # PyTorch has no XLA.
-        jit_compile=keras.backend.backend() != "torch",
-    )
-    batch_images = optimisation.batch_size * frames.images_per_frame
-    first = network.evaluate(*held_out, batch_size=batch_images, verbose=0, return_dict=True)
-    state = _State(
-        first["mean_squared_error"],
-        get_weights(network),
-        optimisation,
-        None if checkpoint is None else Path(checkpoint),
-        fingerprint,
-    )
-    state.restore(network)
-    if state.epoch < epochs and not state.exhausted:
-        bar = [_Bar(state.epoch, epochs, optimisation.batch_size)] if progress else []
-        network.fit(
-            _Epochs(frames, training, optimisation.batch_size, optimisation.seed, state.epoch),
-            initial_epoch=state.epoch,
-            epochs=epochs,
-            validation_data=held_out,
-            validation_batch_size=batch_images,
-            # The batches are drawn at random already, from a seed; Keras would shuffle without one.
-            shuffle=False,
-            callbacks=[state, *bar],
-            verbose=0,
-        )
-    set_weights(network, state.best)
-    return pd.DataFrame(state.history)
 
 
 def _choose_context(
