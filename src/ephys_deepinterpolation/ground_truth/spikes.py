@@ -68,6 +68,14 @@ class DisplacedTemplates:
         share = np.float32(place - below)
         return (1 - share) * moved[below] + share * moved[below + 1]
 
+    def dense(self, channels: int) -> np.ndarray:
+        """Templates of units that have not moved, on all channels: (units, frames, channels)."""
+        templates = np.zeros((len(self.waveforms), self.waveforms.shape[2], channels), np.float32)
+        for unit, first in enumerate(self.first_channel):
+            resting = self.at(unit, 0.0)
+            templates[unit, :, first : first + resting.shape[1]] = resting
+        return templates
+
     def save(self, folder: Path) -> None:
         """Write the arrays to a new folder."""
         folder.mkdir()
