@@ -294,18 +294,18 @@ def plot_fine_tuning(table: pd.DataFrame) -> Any:
     def plot() -> Any:
         shifts = [name for name in AMOUNTS_S if name in set(table["shift"])]
         columns = max(len(AMOUNTS_S[name]) for name in shifts)
-        figure = Figure(figsize=(style.FULL_WIDTH, 1.9 * len(shifts) + 0.4), layout="constrained")
+        figure = Figure(figsize=(style.FULL_WIDTH, 2.0 * len(shifts) + 0.4), layout="constrained")
         grid = figure.subplots(len(shifts), columns, squeeze=False, sharey="row")
         for axes, shift in zip(grid, shifts, strict=True):
             for axis in axes[len(AMOUNTS_S[shift]) :]:
                 axis.remove()
-            axes[0].set_ylabel("Excess loss")
+            axes[0].set_ylabel("Loss − noise floor")
             for axis, seconds in zip(axes, AMOUNTS_S[shift], strict=False):
                 rows = table[(table["shift"] == shift) & (table["seconds"] == seconds)]
                 draw_panel(axis, rows)
-                title = f"{seconds:g} s"
-                axis.set_title(f"{shift}: {title}" if axis is axes[0] else title)
-        figure.supxlabel("Steps on the new recording", fontsize=8.5)
+                axis.set_title(f"{shift}: {seconds:g} s")
+        for axis in figure.axes:
+            axis.set_xlabel("Steps")
         handles = [
             Line2D([], [], color=colour, marker="o", markersize=3.5, label=name)
             for name, colour in COLOURS.items()
