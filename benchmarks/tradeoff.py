@@ -90,7 +90,7 @@ class Budget:
 BUDGETS = {
     "synthetic": Budget(128, equal_steps=8000, long_steps=40_000, grid_steps=4000),
     "real": Budget(32, equal_steps=4000, long_steps=16_000, grid_steps=2000),
-    "real-swapped": Budget(32, equal_steps=4000, long_steps=16_000, grid_steps=2000),
+    "real-swapped": Budget(32, equal_steps=2000, long_steps=16_000, grid_steps=2000),
 }
 
 
