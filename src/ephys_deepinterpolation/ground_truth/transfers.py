@@ -147,8 +147,14 @@ def find_bucket_files(url: str, endpoint: str | None, unsigned: bool) -> list[Re
     """
     signature = UNSIGNED if unsigned else None
     connect, read = _TIMEOUTS_S
-    config = Config(signature_version=signature, connect_timeout=connect, read_timeout=read)
-    client = boto3.client("s3", endpoint_url=endpoint, config=config)
+    # Its own attempts would multiply those made here.
+    config = Config(
+        signature_version=signature,
+        connect_timeout=connect,
+        read_timeout=read,
+        retries={"total_max_attempts": 1},
+    )
+    client = boto3.Session().client("s3", endpoint_url=endpoint, config=config)
     bucket, _, key = url.removeprefix("s3://").partition("/")
     if not key.endswith("/"):
         with_key = {"Bucket": bucket, "Key": key}
