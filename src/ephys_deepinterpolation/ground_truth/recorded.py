@@ -34,16 +34,6 @@ def read_recorded(
     FileNotFoundError
         There is nothing at one of the paths.
     """
-    read = si.load if reader == "load" else getattr(extractors, reader)
-
-    def read_one(place):
-        if not Path(place).exists():
-            raise FileNotFoundError(f"no recording at {place}")
-        recording = read(place, **(arguments or {}))
-        if not recording.has_probe():
-            raise ValueError(f"{place} has no probe: save it with one from SpikeInterface first")
-        return recording
-
     facts = {
         "kind": "recorded",
         "exhaustive": False,
@@ -51,5 +41,31 @@ def read_recorded(
         "training_path": None if training_path is None else str(training_path),
         "versions": {"spikeinterface": version("spikeinterface")},
     }
-    training = None if training_path is None else read_one(training_path)
-    return GroundTruth(recording=read_one(path), training_recording=training, facts=facts)
+    return GroundTruth(
+        recording=read_recording(reader, path, arguments),
+        training_recording=None
+        if training_path is None
+        else read_recording(reader, training_path, arguments),
+        facts=facts,
+    )
+
+
+def read_recording(
+    reader: str, path: Path | str, arguments: dict | None = None
+) -> si.BaseRecording:
+    """Read a recording that has a probe; see `read_recorded`.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is nothing at the path.
+    ValueError
+        The recording has no probe.
+    """
+    if not Path(path).exists():
+        raise FileNotFoundError(f"no recording at {path}")
+    read = si.load if reader == "load" else getattr(extractors, reader)
+    recording = read(path, **(arguments or {}))
+    if not recording.has_probe():
+        raise ValueError(f"{path} has no probe: save it with one from SpikeInterface first")
+    return recording

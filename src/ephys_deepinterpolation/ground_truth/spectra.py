@@ -16,6 +16,7 @@ from scipy.signal import butter, sosfiltfilt
 from scipy.signal.windows import hann
 from spikeinterface.core import BaseRecording, BaseRecordingSegment, NumpyRecording
 from spikeinterface.sortingcomponents.peak_detection import detect_peaks
+from threadpoolctl import threadpool_limits
 
 from ephys_deepinterpolation.seeds import derive_seed
 
@@ -116,6 +117,9 @@ def noise_filters(excerpts: list[np.ndarray]) -> NoiseFilters:
         reach = min(index // 4, _MOST_NEIGHBOURS)
         near = slice(index - reach, index + reach + 1)
         common = coherency[near].mean(axis=0)
+        if index == len(roots) - 1:
+            # Half the sampling rate has no phase.
+            common = common.real
         strength = np.square(np.abs(common)).sum() - np.square(np.diag(common).real).sum()
         independent = windows * (1 + 2 * reach) / (_SHARED_BY_NEIGHBOURS if reach else 1)
         variance = (products[near].mean() - strength) / independent
@@ -301,7 +305,9 @@ class _FilteredNoiseSegment(BaseRecordingSegment):
         blocks = range(start_frame // taps, (end_frame - 1) // taps + 2)
         white = np.stack([self._white(block) for block in blocks])
         spectra = scipy.fft.rfft(white, n=2 * taps).transpose(2, 0, 1)
-        coloured = np.ascontiguousarray(spectra) @ self._responses[:, :, chosen]
+        # Many small products: threads would wait for each other.
+        with threadpool_limits(1, "blas"):
+            coloured = np.ascontiguousarray(spectra) @ self._responses[:, :, chosen]
         pieces = scipy.fft.irfft(coloured, n=2 * taps, axis=0)
         traces = pieces[:taps, 1:] + pieces[taps:, :-1]
         traces = traces.transpose(1, 0, 2).reshape(-1, traces.shape[2])
