@@ -16,16 +16,32 @@ def on_accelerator() -> bool:
     return "cpu" not in str(keras.ops.zeros(1).device).lower()
 
 
+def gather_contexts(stretch: Any, index: Any) -> Any:
+    """Gather the contexts of targets from a stretch of images that ends with a frame of zeros.
+
+    Parameters
+    ----------
+    stretch : tensor, shape (frames + 1, shanks, rows, columns)
+    index : tensor of int, shape (targets, context frames)
+        See `context_index`.
+
+    Returns
+    -------
+    tensor, shape (targets x shanks, rows, context frames x columns)
+        Images of all shanks one after the other, as `build_network` takes them.
+    """
+    _, _, rows, columns = stretch.shape
+    contexts = keras.ops.take(stretch, index, axis=0)
+    contexts = keras.ops.transpose(contexts, (0, 2, 3, 1, 4))
+    return keras.ops.reshape(contexts, (-1, rows, index.shape[1] * columns))
+
+
 class GatherContexts(keras.layers.Layer):
     """Gather the contexts of targets from a stretch that ends with a frame of zeros."""
 
     def call(self, inputs):
         """Map (frames, shanks, rows, columns) and (targets, context frames) to contexts."""
-        stretch, index = inputs
-        _, _, rows, columns = stretch.shape
-        contexts = keras.ops.take(stretch, index, axis=0)
-        contexts = keras.ops.transpose(contexts, (0, 2, 3, 1, 4))
-        return keras.ops.reshape(contexts, (-1, rows, index.shape[1] * columns))
+        return gather_contexts(*inputs)
 
     def compute_output_shape(self, shapes):
         """Images of all shanks one after the other, as `build_network` takes them."""

@@ -7,6 +7,8 @@ Channels are laid out in the order of the recording, in one of two ways (`Model.
   itself did for Neuropixels 1.0: 384 channels are 384 x 2.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from spikeinterface.core import BaseRecording
 
@@ -84,6 +86,13 @@ def common_normalization(
         scale=(deviation * gains).astype(np.float32),
         silent=np.zeros(len(gains), bool),
     )
+
+
+def interleaved_image(image: ProbeImage) -> ProbeImage:
+    """Lay out the channels of an image in file order in rows of one channel each."""
+    _, rows, columns = image.shape
+    channel = np.arange(len(image.shank))
+    return replace(image, row=channel, column=channel % 2, shape=(1, rows * columns, columns))
 
 
 def interleave(contexts: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from spikeinterface.core import BaseRecording, get_random_data_chunks
@@ -19,11 +19,17 @@ from ephys_deepinterpolation.layouts import (
     deinterleave,
     image_in_file_order,
     interleave,
+    interleaved_image,
 )
 from ephys_deepinterpolation.model import Model, ModelError, load_model
 from ephys_deepinterpolation.normalization import Normalization, estimate_normalization
 from ephys_deepinterpolation.transients import find_transients
-from ephys_deepinterpolation.windows import Windows
+from ephys_deepinterpolation.windows import Context, Windows
+
+if TYPE_CHECKING:
+    import keras
+
+    from ephys_deepinterpolation.denoising import BlockDenoiser
 
 # Frames are always inferred in the same blocks, whatever was asked for: the order of a sum inside
 # a matrix product depends on its size, and with it the last bits of a result.
@@ -149,9 +155,9 @@ class DeepInterpolatedRecordingSegment(BasePreprocessorSegment):
         if end <= start:
             channels = len(self._denoiser.gains)
             return np.empty((0, channels), dtype=np.float32)
-        frames = self.get_num_samples()
-        first = start // _BLOCK_FRAMES * _BLOCK_FRAMES
-        last = min(frames, -(-end // _BLOCK_FRAMES) * _BLOCK_FRAMES)
+        frames, block = self.get_num_samples(), self._denoiser.block_frames
+        first = start // block * block
+        last = min(frames, -(-end // block) * block)
         # A mirrored context of a frame near an end reaches up to a margin away, no further.
         margin = self._denoiser.model.context.margin
         left, right = max(0, first - margin), min(frames, last + margin)
@@ -174,18 +180,87 @@ class _Denoiser:
     ):
         self.model, self._image, self._normalization = model, image, normalization
         self._precision, self.gains, self._offsets = precision, gains, offsets
-        self._network: Any = None
+        self._running: BlockDenoiser | _HostDenoiser | None = None
+
+    @property
+    def block_frames(self) -> int:
+        """Frames that are always inferred together."""
+        return self._started().block_frames
+
+    def __call__(
+        self, traces: np.ndarray, left: int, first: int, last: int, frames: int
+    ) -> np.ndarray:
+        """Denoise frames first to last of a segment of `frames`, given traces from `left` on.
+
+        `first` begins a block, `last` ends one or the segment; traces reach a margin further on
+        both sides, as far as the segment does.
+        """
+        return self._started()(traces, left, first, last, frames)
+
+    def _started(self) -> "BlockDenoiser | _HostDenoiser":
+        if self._running is None:
+            # Keras takes seconds to import, and most uses of a recording never run the network.
+            from ephys_deepinterpolation import contexts
+
+            start = self._on_device if contexts.on_accelerator() else self._on_host
+            self._running = start()
+        return self._running
+
+    def _on_device(self) -> "BlockDenoiser":
+        from ephys_deepinterpolation.denoising import BlockDenoiser
+
+        interleaved = self.model.layout == "interleaved"
+        return BlockDenoiser(
+            _keras_network(self.model, self._precision),
+            interleaved_image(self._image) if interleaved else self._image,
+            self._normalization,
+            self.gains,
+            self._offsets,
+            self.model.context,
+            _PRECISIONS[self._precision],
+        )
+
+    def _on_host(self) -> "_HostDenoiser":
+        return _HostDenoiser(
+            _network_of(self.model, self._image.shape[1], self._precision),
+            self._image,
+            self._normalization,
+            self.gains,
+            self._offsets,
+            self.model.context,
+        )
+
+    def __getstate__(self) -> dict:
+        return {**vars(self), "_running": None}
+
+
+class _HostDenoiser:
+    """Denoises stretches of traces with all but the network in numpy."""
+
+    block_frames = _BLOCK_FRAMES
+
+    def __init__(
+        self,
+        network: Callable[[np.ndarray], np.ndarray],
+        image: ProbeImage,
+        normalization: Normalization,
+        gains: np.ndarray,
+        offsets: np.ndarray,
+        context: Context,
+    ):
+        self._network, self._image, self._normalization = network, image, normalization
+        self._gains, self._offsets, self._context = gains, offsets, context
 
     def __call__(
         self, counts: np.ndarray, left: int, first: int, last: int, frames: int
     ) -> np.ndarray:
-        """Denoise frames first to last of a segment of `frames`, given traces from `left` on."""
-        traces = counts.astype(np.float32) * self.gains + self._offsets
+        """Denoise as `_Denoiser` does."""
+        traces = counts.astype(np.float32) * self._gains + self._offsets
         normalized = self._normalization.apply(traces)
         transient = find_transients(normalized, self._normalization.silent)
         normalized[transient] = 0
         windows = Windows(
-            self._image.to_image(normalized), self.model.context, left, segment_frames=frames
+            self._image.to_image(normalized), self._context, left, segment_frames=frames
         )
         blocks = [
             self._predict(windows.at(np.arange(block, min(last, block + _BLOCK_FRAMES))))
@@ -196,28 +271,20 @@ class _Denoiser:
         silent = self._normalization.silent
         denoised[:, silent] = traces[wanted, silent]
         denoised[transient[wanted]] = traces[wanted][transient[wanted]]
-        return (denoised - self._offsets) / self.gains
+        return (denoised - self._offsets) / self._gains
 
     def _predict(self, contexts: np.ndarray) -> np.ndarray:
         """Predict images (frames, shanks, rows, columns) from their contexts."""
-        if self._network is None:
-            self._network = _network_of(self.model, self._image.shape[1], self._precision)
         frames, shanks, rows, features = contexts.shape
         padded = np.zeros((_BLOCK_FRAMES, shanks, rows, features), dtype=np.float32)
         padded[:frames] = contexts
         images = self._network(padded.reshape(-1, rows, features))
         return images.reshape(_BLOCK_FRAMES, shanks, rows, -1)[:frames]
 
-    def __getstate__(self) -> dict:
-        return {**vars(self), "_network": None}
-
 
 def _network_of(model: Model, rows: int, precision: str) -> Callable[[np.ndarray], np.ndarray]:
     """Make a network that maps contexts (images, rows, features) to (images, rows, columns)."""
-    # Keras takes seconds to import, and most uses of a recording never run the network.
     import keras
-
-    from ephys_deepinterpolation.network import build_network, network_parameters, set_weights
 
     interleaved = model.layout == "interleaved"
     if model.network.get("family") == "unet" and keras.backend.backend() == "tensorflow":
@@ -225,9 +292,7 @@ def _network_of(model: Model, rows: int, precision: str) -> Callable[[np.ndarray
 
         if can_rewrite():
             return inference_function(model.weights, model.columns, rows, precision, interleaved)
-    parameters, frames = network_parameters(model.network), 2 * model.context.frames
-    network = build_network(parameters, model.columns, frames, 0, _PRECISIONS[precision])
-    set_weights(network, model.weights)
+    network = _keras_network(model, precision)
     network.compile(jit_compile=keras.backend.backend() != "torch")
 
     def predict(contexts: np.ndarray) -> np.ndarray:
@@ -235,6 +300,15 @@ def _network_of(model: Model, rows: int, precision: str) -> Callable[[np.ndarray
         return deinterleave(np.asarray(images)) if interleaved else np.asarray(images)
 
     return predict
+
+
+def _keras_network(model: Model, precision: str) -> "keras.Model":
+    from ephys_deepinterpolation.network import build_network, network_parameters, set_weights
+
+    parameters, frames = network_parameters(model.network), 2 * model.context.frames
+    network = build_network(parameters, model.columns, frames, 0, _PRECISIONS[precision])
+    set_weights(network, model.weights)
+    return network
 
 
 def units_of(recording: BaseRecording) -> tuple[np.ndarray, np.ndarray]:

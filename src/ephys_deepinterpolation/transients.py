@@ -7,8 +7,8 @@ rows it looks at. Frames that no neural signal can explain are therefore shown t
 import numpy as np
 
 # A spike reaches a handful of channels of a probe; a transient or a saturation most of them.
-_SCALES = 15.0
-_SHARE_OF_CHANNELS = 0.3
+LARGEST_SCALES = 15.0
+LARGEST_SHARE = 0.3
 
 
 def find_transients(normalized: np.ndarray, silent: np.ndarray) -> np.ndarray:
@@ -31,8 +31,8 @@ def find_transients(normalized: np.ndarray, silent: np.ndarray) -> np.ndarray:
     if counted.shape[1] == 0:
         return np.zeros(len(normalized), dtype=bool)
     # Comparisons with NaN are false: written so that NaN counts as out of range.
-    extreme = ~(np.abs(counted) <= _SCALES)
-    return (extreme.mean(axis=1) > _SHARE_OF_CHANNELS) | ~np.isfinite(counted).all(axis=1)
+    extreme = ~(np.abs(counted) <= LARGEST_SCALES)
+    return (extreme.mean(axis=1) > LARGEST_SHARE) | ~np.isfinite(counted).all(axis=1)
 
 
 def near(marked: np.ndarray, margin: int) -> np.ndarray:
