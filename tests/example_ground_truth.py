@@ -21,6 +21,29 @@ PARAMETERS = {
     "seed": 1,
 }
 NONE = {"number": 0, "peak_uv": [3.0, 10.0], "firing_rate_hz": [3.0, 15.0]}
+# Changes that make use of all there is.
+EVERYTHING = {
+    "units": PARAMETERS["units"]
+    | {
+        "bursts": {
+            "share": 0.3,
+            "spikes": [2, 4],
+            "interval_ms": [3.0, 6.0],
+            "amplitude_decay": 0.8,
+        },
+        "amplitude_variation": 0.1,
+        "collisions": {"rate_hz": 3.0, "lag_ms": 0.3},
+    },
+    "noise": PARAMETERS["noise"]
+    | {
+        "coloured": {"level_uv": 20.0, "exponent": 1.0, "band_hz": [2.0, 300.0]},
+        "band_limited": {"level_uv": 2.0, "band_hz": [300.0, 9000.0]},
+        "common_mode": {"level_uv": 3.0, "exponent": 1.0, "band_hz": [10.0, 3000.0]},
+        "line": {"level_uv": 4.0, "frequency_hz": 50.0, "harmonics": 3},
+    },
+    "sub_frame_jitter": True,
+    "drift": [{"shape": "zigzag", "amplitude_um": 30.0, "period_s": 5.0, "non_rigid": 0.3}],
+}
 
 
 def synthetic(**changes) -> GroundTruth:

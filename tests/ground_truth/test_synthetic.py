@@ -7,15 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from probeinterface.neuropixels_tools import build_neuropixels_probe
-from scipy.stats import kstest
+from pandas.testing import assert_frame_equal
+from scipy.stats import kstest, norm, truncnorm
 
+from ephys_deepinterpolation.ground_truth import load_ground_truth
 from example_ground_truth import (
     CORRELATED,
+    EVERYTHING,
     FREQUENCY,
     GAIN,
     INDEPENDENT,
     NONE,
+    PARAMETERS,
     contents,
     synthetic,
 )
@@ -202,12 +205,144 @@ def test_the_recording_is_16_bit_with_the_asked_gain(gain):
     np.testing.assert_array_equal(recording.get_channel_offsets(), 0.0)
 
 
-@pytest.mark.parametrize("part", ["NP2003", "NP1000"])
-def test_the_contacts_are_those_nearest_to_the_tip_of_the_probe(part):
-    recording = synthetic(probe=part, channels=24, duration_s=0.1).recording
-    every = build_neuropixels_probe(part).contact_positions
-    np.testing.assert_array_equal(recording.get_channel_locations(), every[:24])
-    assert every[:24, 1].max() <= every[24:, 1].min()
+MANY = {"number": 200, "peak_uv": [6.0, 200.0], "firing_rate_hz": [1.0, 25.0]}
+
+
+def test_log_normal_rates_and_peaks_have_their_middle_95_percent_in_the_range():
+    log_normal = {"peak_distribution": "log-normal", "firing_rate_distribution": "log-normal"}
+    truth = synthetic(duration_s=60.0, units=MANY | log_normal, background=NONE)
+    for column, low, high in [("peak_uv", 6.0, 200.0), ("firing_rate_hz", 1.0, 25.0)]:
+        middle, deviation = np.log(low * high) / 2, np.log(high / low) / 2 / norm.ppf(0.975)
+        scaled = (np.log(truth.units[column]) - middle) / deviation
+        expected = truncnorm(norm.ppf(0.025), norm.ppf(0.975))
+        assert kstest(scaled, expected.cdf).pvalue > 0.01, column
+    assert truth.units["peak_uv"].between(6.0 - 1e-9, 200.0 + 1e-9).all()
+
+
+def test_units_lie_within_the_asked_depths():
+    truth = synthetic(units=MANY | {"depth_um": [30.0, 70.0]}, background=NONE, duration_s=1.0)
+    depths = truth.units["depth_um"]
+    assert (depths.min(), depths.max()) == pytest.approx((30.0, 70.0), abs=2.0)
+    assert kstest((depths - 30.0) / 40.0, "uniform").pvalue > 0.01
+
+
+@pytest.mark.parametrize("width", [(0.15, 0.2), (0.4, 1.2)])
+def test_templates_are_as_wide_as_asked(width):
+    truth = synthetic(units=MANY | {"width_ms": width}, background=NONE, duration_s=1.0)
+    found = truth.units["width_ms"]
+    # Two frames of rounding, and what smoothing adds to the narrowest.
+    assert found.min() > width[0] - 2 / 30
+    assert found.max() < width[1] + 2 / 30 + 0.07
+    assert np.ptp(found) > 0.5 * np.ptp(width)
+
+
+def test_every_shank_has_units_and_each_is_largest_on_its_own():
+    truth = synthetic(probe="NP2013", channels=64, duration_s=0.5, units=MANY, background=NONE)
+    positions = truth.recording.get_channel_locations()
+    largest = np.abs(truth.templates.templates_array).max(axis=1).argmax(axis=1)
+    shank = positions[largest][:, 0] // 250.0
+    assert (truth.units["x_um"] // 250.0 == shank).all()
+    assert np.bincount(shank.astype(int)).min() > 25
+
+
+@pytest.mark.parametrize(
+    ("probe", "channels"), [("tetrode", 4), ("linear", 8), ("planar", 9), ("NP1100", 32)]
+)
+def test_a_recording_can_be_made_on_any_probe(probe, channels):
+    truth = synthetic(probe=probe, channels=channels, duration_s=0.5)
+    assert truth.recording.get_num_channels() == channels
+    peaks = np.abs(truth.templates.templates_array).max(axis=(1, 2))
+    np.testing.assert_allclose(peaks, truth.units["peak_uv"], rtol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def varied():
+    """All that a synthetic recording may have."""
+    return synthetic(duration_s=12.0, **EVERYTHING)
+
+
+@pytest.fixture(scope="module")
+def varied_again(varied, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("varied") / "truth"
+    varied.save(folder)
+    return load_ground_truth(folder)
+
+
+def test_the_parts_of_a_saved_recording_add_up_to_it_however_its_spikes_vary(varied_again):
+    total = sum(
+        part.get_traces(0, 60_000, 120_000).astype(float) for part in varied_again.parts().values()
+    )
+    found = varied_again.recording.get_traces(0, 60_000, 120_000, return_in_uV=True)
+    assert np.abs(found - total).max() <= GAIN / 2 + 1e-3
+
+
+def test_saving_keeps_how_each_spike_varies(varied, varied_again):
+    assert set(varied.variation) == {"amplitude_factor", "shift_frames", "displacement_um"}
+    assert_frame_equal(varied_again.variation, varied.variation)
+    np.testing.assert_array_equal(
+        varied_again.spikes().get_traces(0, 0, 60_000), varied.spikes().get_traces(0, 0, 60_000)
+    )
+
+
+def test_spikes_that_vary_in_size_average_to_the_template():
+    """Their amplitudes, by regression on the template, are those of the table."""
+    units = PARAMETERS["units"] | {"amplitude_variation": 0.2}
+    truth = synthetic(duration_s=20.0, units=units, noise={"independent": {"level_uv": 2.0}})
+    frames, labels = isolated(truth)
+    spikes = truth.sorting.to_spike_vector()
+    rows = np.searchsorted(spikes["sample_index"], frames)
+    large = ~truth.units["background"].to_numpy()[labels]
+    found = cut(truth.recording.get_traces(return_in_uV=True), frames[large], truth)
+    templates = truth.templates.templates_array[labels[large]]
+    sizes = (found * templates).sum(axis=(1, 2)) / (templates**2).sum(axis=(1, 2))
+    error = np.hypot(2.0, GAIN / np.sqrt(12)) / np.sqrt((templates**2).sum(axis=(1, 2)))
+    scores = (sizes - truth.variation["amplitude_factor"].to_numpy()[rows[large]]) / error
+    assert np.abs(scores).max() < 5
+    assert scores.std() == pytest.approx(1.0, abs=0.15)
+
+
+def test_units_are_where_the_tissue_has_moved_to(varied):
+    """The centre of a spike on the probe, against the displacement of the table."""
+    spikes = varied.sorting.to_spike_vector()
+    traces = varied.spikes(background=False).get_traces()
+    frames, labels = isolated(varied)
+    rows = np.searchsorted(spikes["sample_index"], frames)
+    inner = varied.units["depth_um"].between(35.0, 70.0) & ~varied.units["background"]
+    chosen = inner.to_numpy()[labels]
+    waveforms = cut(traces, frames[chosen], varied)
+    weights = np.square(waveforms).sum(axis=1)
+    depths = weights @ varied.recording.get_channel_locations()[:, 1] / weights.sum(axis=1)
+    moved = varied.variation["displacement_um"].to_numpy()[rows[chosen]]
+    resting = varied.units["depth_um"].to_numpy()[labels[chosen]]
+    assert np.ptp(moved) > 15.0
+    slope = np.polyfit(moved, depths - resting, 1)[0]
+    assert slope == pytest.approx(1.0, abs=0.35)
+    assert np.corrcoef(moved, depths - resting)[0, 1] > 0.8
+
+
+def test_templates_between_two_displacements_are_off_by_less_than_a_hundredth(varied):
+    """Interpolating over twice the step is off by four times as much."""
+    bank = varied.displaced
+    waveforms = bank.waveforms
+    error = waveforms[:, 1:-1] - (waveforms[:, :-2] + waveforms[:, 2:]) / 2
+    peaks = np.abs(waveforms).max(axis=(1, 2, 3))
+    assert (np.abs(error).max(axis=(1, 2, 3)) / 4 / peaks).max() < 0.01
+
+
+def test_templates_are_those_of_units_that_have_not_moved(varied):
+    still = synthetic()
+    np.testing.assert_allclose(
+        varied.templates.templates_array, still.templates.templates_array, atol=0.051
+    )
+
+
+def test_more_features_leave_the_templates_and_the_noise_as_they_are(varied, truth):
+    assert varied.units["unit"].tolist() == truth.units["unit"].tolist()
+    np.testing.assert_allclose(varied.units["depth_um"], truth.units["depth_um"])
+    for name in ("independent", "correlated"):
+        np.testing.assert_array_equal(
+            varied.noise[name].get_traces(0, 0, 3000), truth.noise[name].get_traces(0, 0, 3000)
+        )
 
 
 @pytest.mark.parametrize("duration", [0.1, 1.1, 4.1])
@@ -240,8 +375,8 @@ def test_another_seed_gives_another_recording_of_the_same_statistics(truth):
 SAVE = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from example_ground_truth import synthetic
-synthetic(duration_s=float(sys.argv[3])).save(sys.argv[2])
+from example_ground_truth import EVERYTHING, synthetic
+synthetic(duration_s=float(sys.argv[3]), **EVERYTHING).save(sys.argv[2])
 """
 
 
