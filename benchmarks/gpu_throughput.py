@@ -19,9 +19,9 @@ from typing import Any
 import keras
 import numpy as np
 from backends import describe_device
-from contexts import denoising_network
 
 from ephys_deepinterpolation.contexts import GatherContexts, ResidentContexts
+from ephys_deepinterpolation.denoising import DenoisingNetwork
 from ephys_deepinterpolation.geometry import ProbeImage
 from ephys_deepinterpolation.network import (
     NetworkParameters,
@@ -76,11 +76,11 @@ class Setup:
         return build_network(parameters, self.columns, CONTEXT_FRAMES, 0, self.precision)
 
     def denoiser(self, network: keras.Model, precision: str) -> keras.Model:
-        """Build the network from counts and index to traces."""
+        """Build the network from counts and index to counts."""
         channels = self.rows * self.columns
         gains, offsets = np.full(channels, GAIN_UV, np.float32), np.zeros(channels, np.float32)
-        return denoising_network(
-            network, self.image, self.normalization, gains, offsets, CONTEXT_FRAMES, precision
+        return DenoisingNetwork(
+            network, self.image, self.normalization, gains, offsets, CONTEXT.margin, precision
         )
 
     def chunks(self) -> Iterator[np.ndarray]:
@@ -353,7 +353,7 @@ def check_denoiser(setup: Setup, parameters: Parameters, loop: Any) -> float:
     some = np.arange(0, setup.call_frames, max(1, setup.call_frames // 200))
     contexts = windows.at(some + CONTEXT.margin)[:, 0]
     expected = keras.ops.convert_to_numpy(network.predict_on_batch(contexts))[:, None]
-    traces = setup.normalization.invert(setup.image.from_image(np.asarray(expected)))
+    traces = setup.normalization.invert(setup.image.from_image(np.asarray(expected))) / GAIN_UV
     return float(np.sqrt(np.mean(np.square(found[some] - traces))) / traces.std())
 
 
