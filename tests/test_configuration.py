@@ -62,6 +62,10 @@ def step(name, **params):
     return {"name": name, "params": params}
 
 
+def source(url, **others):
+    return {"url": url, "sha256": None} | others
+
+
 # key, value put there, what the one sentence about it must hold
 WRONG_VALUES = [
     # unknown and missing keys
@@ -266,6 +270,24 @@ WRONG_VALUES = [
     ),
     ("sources.spikewrap.package", "spikewrap", ["sources.spikewrap.package", "name==version"]),
     ("sources.spikewrap.sha256", "b5ad", ["sources.spikewrap.sha256", '"b5ad"', "64"]),
+    ("sources.spikewrap.sha256", LEFT_OUT, ["sources.spikewrap.sha256", "found nothing", "null"]),
+    ("sources.spikewrap.sha256", None, ["sources.spikewrap.sha256", "null", "the wheel"]),
+    ("sources.spikewrap.package", LEFT_OUT, ["sources.spikewrap", "neither package nor url"]),
+    ("sources.spikewrap.url", "https://a.org/b", ["sources.spikewrap", "both package and url"]),
+    ("sources.spikewrap.unsigned", False, ["sources.spikewrap.unsigned", "beside a url s3://"]),
+    ("sources.spikewrap", source("ftp://a.org/b"), ["sources.spikewrap.url", "ftp", "https://"]),
+    ("sources.spikewrap", source("https://a.org/b/"), ["sources.spikewrap.url", "a file"]),
+    ("sources.spikewrap", source("s3://bucket/"), ["sources.spikewrap.url", "s3://bucket/prefix/"]),
+    (
+        "sources.spikewrap",
+        source("https://a.org/b", endpoint="https://c.org"),
+        ["sources.spikewrap.endpoint", "https://c.org", "beside a url s3://"],
+    ),
+    (
+        "sources.spikewrap",
+        source("s3://bucket/prefix/", unpack=True),
+        ["sources.spikewrap.unpack", "true", "one file"],
+    ),
 ]
 
 
@@ -284,6 +306,21 @@ def test_a_wrong_value_is_named_with_file_key_and_what_is_allowed(config, key, v
     assert len(matching) == 1
     assert matching[0].startswith(f"config/config.yaml: {fragments[0]}: found ")
     assert "; allowed: " in matching[0]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        source("https://a.org/b.zip?download=1", unpack=True),
+        source("http://127.0.0.1:8000/b.h5", sha256="0" * 64),
+        source("s3://bucket/a b/c.h5", unpack=True),
+        source("s3://bucket/prefix/", endpoint="http://127.0.0.1:9000", unsigned=False),
+    ],
+    ids=lambda value: value["url"],
+)
+def test_a_source_on_the_web_or_in_a_bucket_is_taken(config, value):
+    config["sources"]["spikewrap"] = value
+    assert read(config).sources["spikewrap"] == value
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "../a", "a..b", ".a", "-a", "a b", "ä", "a\n", 1])

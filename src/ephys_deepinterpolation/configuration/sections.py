@@ -56,7 +56,7 @@ def source_problems(settings: dict[str, Any], root: Place) -> Iterator[str]:
             yield problem(place, found, "one of the two")
             continue
         if url is None and source.get("sha256", "") is None:
-            yield problem(place.at("sha256"), "null", "the hash of the package's wheel")
+            yield problem(place.at("sha256"), "null", "the hash of the wheel")
         in_bucket = isinstance(url, str) and url.startswith("s3://")
         for key in ("endpoint", "unsigned"):
             if key in source and not in_bucket:
