@@ -122,10 +122,10 @@ def compare(python: str, channels: int, rounds: int) -> None:
     speeds = {name: STEPS * BATCH_FRAMES / np.array(each[1:]) for name, each in seconds.items()}
     default, slow = (speeds[name] for name in REFERENCES)
     for name, speed in speeds.items():
-        share = 100 * data[name] / np.median(seconds[name][1:]) if name in data else np.nan
+        share = f"{100 * data[name] / np.median(seconds[name][1:]):.1f}" if name in data else ""
         print(
             f"| {channels} | {name} | {np.median(speed):.0f} | {ratio(speed, default)} "
-            f"| {ratio(speed, slow)} | {share:.1f} |",
+            f"| {ratio(speed, slow)} | {share} |",
             flush=True,
         )
 

@@ -251,7 +251,6 @@ def _models(datasets, trained):
                         "training_frames": 900_000,
                         "validation_frames": 100_000,
                         "steps": 3000,
-                        "seconds": 61.5,
                         "parameters": 63_000,
                         "flops_per_frame": 6_100_000,
                         "validation_loss": final,

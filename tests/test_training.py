@@ -131,6 +131,12 @@ def test_the_same_seed_trains_the_same_weights(segmented):
     pd.testing.assert_frame_equal(again.history, segmented.history, check_exact=True)
 
 
+def test_the_same_training_writes_the_same_bytes(segmented, tmp_path):
+    again = train(noise_recording([8000, 6000], seed=5)).save(tmp_path / "again.safetensors")
+    first = segmented.save(tmp_path / "first.safetensors")
+    assert again.path.read_bytes() == first.path.read_bytes()
+
+
 def test_another_seed_trains_other_weights(segmented):
     other = train(noise_recording([8000, 6000], seed=5), seed=4)
     for name in ("hidden_0/kernel", "correction/kernel"):
