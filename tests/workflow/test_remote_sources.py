@@ -100,6 +100,26 @@ def test_what_cannot_be_fetched_is_one_sentence_each_and_leaves_nothing(web, tmp
     assert not leftovers(folder)
 
 
+def test_two_studies_share_what_they_fetch_in_a_cache(web, line, tmp_path, monkeypatch):
+    web.files["/traces.bin"] = data = os.urandom(100_000)
+    server = line(web.server_port)
+    url = f"http://127.0.0.1:{server.port}/traces.bin"
+    sources = {"shared": {"url": url, "sha256": sha256_of(data)}}
+    parameters = {"reader": "load", "path": ".", "source": "shared"}
+    study = study_with(sources, {"remote": {"kind": "recorded", "parameters": parameters}})
+    (tmp_path / "cache").mkdir()
+    monkeypatch.setenv("SNAKEMAKE_OUTPUT_CACHE", str(tmp_path / "cache"))
+    for name in ("one", "other"):
+        folder = project_in(tmp_path / name)
+        (folder / "study.yaml").write_text(yaml.safe_dump(study))
+        target = "results/sources/shared"
+        run = snakemake(folder, target, "--cores", "1", "--cache", "fetch_source")
+        assert run.returncode == 0, said(run)
+        assert (folder / target / "traces.bin").read_bytes() == data
+    # One connection asks for the size, one for the file.
+    assert len(server.requests) == 2
+
+
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda path: path.stem)
 def test_a_preset_is_valid_and_planned_without_any_network(tmp_path, preset, monkeypatch):
     (tmp_path / "sitecustomize.py").write_text(NO_NETWORK)

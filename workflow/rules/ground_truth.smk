@@ -9,6 +9,7 @@ rule fetch_source:
         directory("results/sources/{source}"),
     log:
         "results/logs/sources/{source}.log",
+    cache: "omit-software"
     localrule: True
     conda:
         "../../envs/generation.yaml"
