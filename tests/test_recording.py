@@ -401,6 +401,40 @@ def test_the_models_normalization_is_used_where_channels_and_contacts_are_the_sa
         assert normalization_for(other, model) is not model.normalization
 
 
+@pytest.mark.parametrize(("factor", "kept"), [(1.3, True), (0.8, True), (2.0, False), (0.4, False)])
+def test_a_recording_of_the_models_channels_keeps_its_normalization_while_as_loud(factor, kept):
+    calm = noise_recording(3000, seed=0)
+    scale = normalization_for(louder(calm), untrained_model(calm)).scale / 3
+    model = untrained_model(calm)
+    model = model.replace(normalization=replace(model.normalization, scale=scale))
+    other = recording_of(factor * noise_recording(3000, seed=1).get_traces())
+    chosen = normalization_for(other, model)
+    assert (chosen is model.normalization) == kept
+    np.testing.assert_allclose(chosen.scale, scale if kept else factor * scale, rtol=0.25)
+
+
+def test_some_channels_gone_quiet_or_loud_do_not_change_the_normalization_of_all():
+    calm = noise_recording(3000, seed=0)
+    model = untrained_model(calm)
+    traces = calm.get_traces() * np.where(np.arange(CHANNELS) < 6, 5, 1)
+    traces[:, 7] = 0
+    assert normalization_for(recording_of(traces), model) is model.normalization
+
+
+def test_a_recording_a_model_was_trained_on_keeps_the_models_normalization(recording, model):
+    """Whatever its chunks tell."""
+    doubled = replace(model.normalization, scale=3 * model.normalization.scale)
+    assert normalization_for(recording, model.replace(normalization=doubled)) is doubled
+
+
+@pytest.mark.parametrize("value", [0.0, np.nan])
+def test_a_recording_that_does_not_tell_how_loud_it_is_gets_the_models_normalization(value):
+    calm = noise_recording(3000, seed=0)
+    model = untrained_model(calm)
+    silence = recording_of(np.full_like(calm.get_traces(), value))
+    assert normalization_for(silence, model) is model.normalization
+
+
 def test_a_normalization_estimated_is_always_the_same_and_travels_with_the_recording(tmp_path):
     calm = noise_recording(30_000, seed=0)
     model = untrained_model(calm).save(tmp_path / "model.safetensors")

@@ -45,6 +45,9 @@ _PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 _NORMALIZATION_CHUNKS = 20
 _NORMALIZATION_FRAMES = 10_000
+# A recording of the model's channels is normalized anew where it is this many times louder or
+# quieter: another gain, reference or filter, not another day.
+_TOLERATED_LOUDNESS = 1.5
 
 
 class DeepInterpolatedRecording(BasePreprocessor):
@@ -66,7 +69,8 @@ class DeepInterpolatedRecording(BasePreprocessor):
         `count_saturated`.
     normalization : Normalization, dict or None
         Location and scale of each channel, µV. By default the model's, where the recording has
-        the channels and contacts it was trained on, and otherwise estimated from the recording.
+        the channels and contacts it was trained on and is about as loud, and otherwise estimated
+        from the recording: see `normalization_for`.
     precision : str, default: "float32"
         Of the network: `float32`, or `bfloat16`, which is faster on processors that have it, and
         errs by about 0.4 % of a prediction's standard deviation (root mean square; the U-Net of
@@ -323,15 +327,38 @@ def units_of(recording: BaseRecording) -> tuple[np.ndarray, np.ndarray]:
 def normalization_for(recording: BaseRecording, model: Model) -> Normalization:
     """Choose the normalization a model is applied with.
 
-    The model's own where the recording has the channels and contacts it was trained on; otherwise
-    estimated from chunks of the recording, always the same ones; for a model of the
-    deepinterpolation package as that does.
+    The model's own for a recording it was trained on, and for another with the same channels and
+    contacts that is as loud: their scales differ by less than a factor of 1.5 (median over
+    channels), or cannot be told. Otherwise estimated from chunks of the recording, always the same
+    ones; for a model of the deepinterpolation package as that does.
+
+    Raises
+    ------
+    ValueError
+        Other channels than the model's are constant or hold values that are not finite.
     """
     if model.layout != "probe":
         return common_normalization(recording, *units_of(recording))
     same_channels = tuple(str(channel) for channel in recording.channel_ids) == model.channel_ids
-    if same_channels and np.allclose(recording.get_channel_locations(), model.positions, atol=1.0):
+    if not same_channels or not np.allclose(
+        recording.get_channel_locations(), model.positions, atol=1.0
+    ):
+        return _estimated_normalization(recording)
+    if model.saw(recording):
         return model.normalization
+    try:
+        estimated = _estimated_normalization(recording)
+    except ValueError:
+        return model.normalization
+    live = ~(model.normalization.silent | estimated.silent)
+    if not live.any():
+        return model.normalization
+    louder = np.median(estimated.scale[live] / model.normalization.scale[live])
+    as_loud = 1 / _TOLERATED_LOUDNESS < louder < _TOLERATED_LOUDNESS
+    return model.normalization if as_loud else estimated
+
+
+def _estimated_normalization(recording: BaseRecording) -> Normalization:
     shortest = min(recording.get_num_frames(index) for index in range(len(recording.segments)))
     chunks = get_random_data_chunks(
         recording,
