@@ -108,7 +108,8 @@ def write_recording(path: Path, units: int = 3, shifts: int = 4, steps: int = 1,
         "noise_level": NOISE_UV,
         "duration": DURATION_S,
     } | changes
-    drifting = np.stack([places + np.array([0, 0, step - steps // 2]) for step in range(steps)], axis=1)
+    up = np.array([0.0, 0.0, 1.0])
+    drifting = np.stack([places + up * (step - steps // 2) for step in range(steps)], axis=1)
     with h5py.File(path, "w") as file:
         file.attrs["mearec_version"] = "1.11.0"
         file["recordings"] = noise_free + noise
