@@ -268,4 +268,6 @@ def _limits(host: si.BaseRecording, saturation_uv: float | None) -> tuple[float,
             "the channels of the host differ in gain or offset: saturation_uv needs one for all"
         )
     ends = (np.array([-saturation_uv, saturation_uv]) - offsets[0]) / gains[0]
+    if np.issubdtype(dtype, np.integer):
+        ends = np.array([np.ceil(ends[0]), np.floor(ends[1])])
     return max(lowest, float(ends[0])), min(highest, float(ends[1]))
