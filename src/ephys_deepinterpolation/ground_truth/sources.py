@@ -113,7 +113,7 @@ def _find(url: str, endpoint: str | None, unsigned: bool) -> list[RemoteFile]:
 def _download_all(url: str, files: list[RemoteFile], folder: Path) -> dict[str, str]:
     """Download files into a folder, several at a time; their hashes by name."""
     size = sum(file.size or 0 for file in files)
-    print(f"{url}: {len(files)} files, at least {size / 1e6:.1f} MB", flush=True)
+    print(f"{url}: {len(files)} file(s), {size / 1e6:.1f} MB as far as told", flush=True)
     free = shutil.disk_usage(folder).free
     if size > free:
         raise SourceError(
