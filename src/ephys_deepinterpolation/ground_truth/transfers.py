@@ -1,9 +1,9 @@
 """Files on web servers and in S3 buckets: found, and downloaded in spite of interruptions.
 
-Snakemake's storage plugins (http 0.3.1, s3 0.3.6) do not serve here. An interrupted transfer ends the
-workflow, whatever the rule's `retries`, and begins anew; a plan asks the network for what is not
-there yet; there is no checksum; a second copy stays beside the first; and an object whose key holds
-`..` is written outside of its folder.
+Snakemake's storage plugins (http 0.3.1, s3 0.3.6) do not serve here. An interrupted transfer ends
+the workflow, whatever the rule's `retries`, and begins anew; a plan asks the network for what is
+not there yet; there is no checksum; a second copy stays beside the first; and an object whose key
+holds `..` is written outside of its folder.
 """
 
 import hashlib
