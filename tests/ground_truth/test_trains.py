@@ -71,6 +71,11 @@ def test_a_rate_that_bursts_cannot_reach_is_refused():
         trains_of(BURSTS, np.array([400.0]))
 
 
+def test_bursts_within_the_refractory_period_are_refused():
+    with pytest.raises(ValueError, match="3 ms apart, less than the refractory period of 4 ms"):
+        generate_trains(RATES, FREQUENCY, DURATION_S, 4.0, BURSTS, seed=1)
+
+
 def test_amplitudes_vary_as_asked_about_the_template():
     train = trains_of(None, np.array([20.0]))[0]
     factors = amplitude_factors(train, FREQUENCY, 0.2, None, np.random.default_rng(1))

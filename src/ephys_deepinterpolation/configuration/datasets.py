@@ -26,6 +26,9 @@ from ephys_deepinterpolation.configuration.schemas import (
     schema_problems,
 )
 
+# Probes of `ground_truth.probes` without a part number, and the contacts of those that have few.
+_GENERIC_PROBES = {"tetrode": 4, "linear": None, "planar": None}
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -157,7 +160,8 @@ def read_dataset(
     elif isinstance(kind, str) and isinstance(parameters, dict):
         problems += schema_problems(parameters, schema_of_kind(kind), registry, place)
         for values, where in _with_nested(parameters, place):
-            problems += _probe_problems(values, where)
+            generic = _GENERIC_PROBES if kind == "synthetic" else {}
+            problems += _probe_problems(values, where, generic)
             problems += _reader_problems(values, where)
             problems += _path_problems(values, where, settings)
         if kind == "mearec":
@@ -176,20 +180,25 @@ def _with_nested(
             yield from _with_nested(value, place.at(key))
 
 
-def _probe_problems(parameters: dict[str, Any], place: Place) -> Iterator[str]:
+def _probe_problems(
+    parameters: dict[str, Any], place: Place, generic: dict[str, int | None]
+) -> Iterator[str]:
     """Check that a probe exists and has as many contacts as asked for."""
     probe, channels = parameters.get("probe"), parameters.get("channels")
     if not isinstance(probe, str):
         return
     from probeinterface import neuropixels_tools
 
-    try:
-        contacts = neuropixels_tools.build_neuropixels_probe(probe).get_contact_count()
-    except KeyError:
-        known = neuropixels_tools._load_np_probe_features()["neuropixels_probes"]
-        yield unknown_name(place.at("probe"), probe, known, "the part number of a probe")
-        return
-    if isinstance(channels, int) and channels > contacts:
+    contacts = generic.get(probe)
+    if probe not in generic:
+        try:
+            contacts = neuropixels_tools.build_neuropixels_probe(probe).get_contact_count()
+        except KeyError:
+            parts = neuropixels_tools._load_np_probe_features()["neuropixels_probes"]
+            known = [*generic, *parts]
+            yield unknown_name(place.at("probe"), probe, known, "the part number of a probe")
+            return
+    if isinstance(channels, int) and contacts is not None and channels > contacts:
         yield problem(place.at("channels"), shown(channels), f"at most {contacts} on {probe}")
 
 

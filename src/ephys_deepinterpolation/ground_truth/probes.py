@@ -5,7 +5,6 @@ import probeinterface
 from probeinterface import Probe
 from probeinterface.neuropixels_tools import build_neuropixels_probe
 
-GENERIC_PROBES = ("tetrode", "linear", "planar")
 _LINEAR_PITCH_UM = 20.0
 _PLANAR_PITCH_UM = 30.0
 

@@ -83,10 +83,15 @@ def generate_trains(
     Raises
     ------
     ValueError
-        A unit cannot fire so often.
+        A unit cannot fire so often, or its bursts fall into the refractory period.
     """
     events_hz = rates_hz
     if bursts is not None:
+        if bursts.interval_ms[0] < refractory_period_ms:
+            raise ValueError(
+                f"the spikes of a burst are {bursts.interval_ms[0]:g} ms apart, less than the "
+                f"refractory period of {refractory_period_ms:g} ms: raise interval_ms of bursts"
+            )
         pause_s = (1 + bursts.extra_spikes) / rates_hz - bursts.duration_s
         if pause_s.min() * 1000.0 <= refractory_period_ms:
             raise ValueError(
