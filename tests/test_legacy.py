@@ -194,7 +194,7 @@ def test_two_channels_a_row_in_the_order_of_the_recording(dense, omission):
 @pytest.mark.parametrize("rewritten", [True, False])
 def test_interleaved_channels_see_zeros_beside_them(interleaved, rewritten, monkeypatch):
     if not rewritten:
-        monkeypatch.setattr("ephys_deepinterpolation.unet_inference.can_rewrite", lambda: False)
+        monkeypatch.setattr("ephys_deepinterpolation.unet_rewriting.can_rewrite", lambda: False)
     file, path = interleaved
     random = np.random.default_rng(0)
     integers = random.normal(12, 25, size=(200, 384)).astype("int16")

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from ephys_deepinterpolation import recording as recording_module
-from ephys_deepinterpolation import unet_inference
+from ephys_deepinterpolation import unet_inference, unet_rewriting
 from ephys_deepinterpolation.network import (
     NetworkParameters,
     UNetParameters,
@@ -122,15 +122,15 @@ def test_chunks_agree_bit_for_bit(calm, unet, precision, monkeypatch):
 
 def test_a_recording_is_denoised_alike_with_and_without_the_rewriting(calm, unet, monkeypatch):
     rewritten = deepinterpolate(calm, unet).get_traces()
-    assert unet_inference.can_rewrite()
-    monkeypatch.setattr(unet_inference, "can_rewrite", lambda: False)
+    assert unet_rewriting.can_rewrite()
+    monkeypatch.setattr(unet_rewriting, "can_rewrite", lambda: False)
     monkeypatch.setattr(unet_inference, "inference_function", None)
     np.testing.assert_allclose(deepinterpolate(calm, unet).get_traces(), rewritten, atol=1e-3)
 
 
 def test_only_a_cpu_uses_the_rewriting(monkeypatch):
-    monkeypatch.setattr(unet_inference.tf.config, "list_physical_devices", lambda kind: [kind])
-    assert not unet_inference.can_rewrite()
+    monkeypatch.setattr(unet_rewriting.tf.config, "list_physical_devices", lambda kind: [kind])
+    assert not unet_rewriting.can_rewrite()
 
 
 @pytest.mark.parametrize("network", [UNetParameters(8, 3), NetworkParameters(rows=3, width=8)])

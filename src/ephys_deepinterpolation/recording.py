@@ -292,7 +292,8 @@ def _network_of(model: Model, rows: int, precision: str) -> Callable[[np.ndarray
 
     interleaved = model.layout == "interleaved"
     if model.network.get("family") == "unet" and keras.backend.backend() == "tensorflow":
-        from ephys_deepinterpolation.unet_inference import can_rewrite, inference_function
+        from ephys_deepinterpolation.unet_inference import inference_function
+        from ephys_deepinterpolation.unet_rewriting import can_rewrite
 
         if can_rewrite():
             return inference_function(model.weights, model.columns, rows, precision, interleaved)

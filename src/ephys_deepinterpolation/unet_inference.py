@@ -5,14 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from ephys_deepinterpolation.unet_rewriting import (
-    ImageColumns,
-    apply_rewritten,
-    can_rewrite,
-    rewrite,
-)
-
-__all__ = ["can_rewrite", "inference_function"]
+from ephys_deepinterpolation.unet_rewriting import ImageColumns, apply_rewritten, rewrite
 
 # Of all images of a batch: more do not fit into the cache, fewer make small products.
 _ROWS_AT_ONCE = 12_288
