@@ -37,9 +37,12 @@ from ephys_deepinterpolation.network import NetworkParameters
 from ephys_deepinterpolation.normalization import estimate_normalization
 from ephys_deepinterpolation.windows import Context
 
-STEPS = (50, 100, 250, 500, 1000)
+STEPS = (100, 250, 1000)
+MORE_STEPS = (50, 100, 250, 500, 1000)
 LONG_STEPS = 2000
-"""On the largest amount of data only."""
+"""On the largest amount of data."""
+THOROUGH_SEED = 0
+"""The seed that also measures `MORE_STEPS`, `LONG_STEPS` and every amount of data."""
 PRETRAINING_STEPS = 4000
 PRETRAINING_S, NEW_S, UNSEEN_S = 30.0, 10.0, 5.0
 AMOUNTS_S = {
@@ -47,6 +50,7 @@ AMOUNTS_S = {
     "other units and noise": (0.1, 1.0, 10.0),
     "real": (0.1, 0.5),
 }
+REPEATED_S = {"other units": (10.0,), "other units and noise": (0.1, 10.0), "real": (0.5,)}
 OTHER_NOISE = {
     "correlated": {"level_uv": 10.0, "spatial_decay_um": 80.0, "time_constant_ms": 0.2},
     "independent": {"level_uv": 6.0},
@@ -231,7 +235,8 @@ def measure(arguments: argparse.Namespace) -> None:
         start = trainer.scratch(material.kernel, seed)
         model = trainer.train(start, material, RATES["from scratch"], PRETRAINING_STEPS, seed)
         del first, material
-        for shift, amounts in AMOUNTS_S.items():
+        every = AMOUNTS_S if seed == THOROUGH_SEED else REPEATED_S
+        for shift, amounts in every.items():
             if shift == "real":
                 recording, other = read_real(arguments.run_001), read_real(arguments.run_002)
             else:
@@ -266,11 +271,14 @@ def compare(
             "noise_floor": floor,
             "constant_loss": float(np.square(targets).sum() / mask.sum()),
         }
+        budgets: tuple[int, ...] = STEPS
+        if seed == THOROUGH_SEED:
+            budgets = MORE_STEPS if seconds < max(amounts) else (*MORE_STEPS, LONG_STEPS)
         starts = {"fine-tuned": model, "from scratch": trainer.scratch(material.kernel, seed)}
         for name, weights in starts.items():
             loss = trainer.loss(weights, unseen)
             yield facts | {"start": name, "steps": 0, "unseen_loss": loss}
-            for steps in (*STEPS, LONG_STEPS) if seconds == max(amounts) else STEPS:
+            for steps in budgets:
                 tuned = trainer.train(weights, material, RATES[name], steps, seed)
                 loss = trainer.loss(tuned, unseen)
                 yield facts | {"start": name, "steps": steps, "unseen_loss": loss}
@@ -306,13 +314,13 @@ def plot_fine_tuning(table: pd.DataFrame) -> Any:
                 axis.set_title(f"{shift}: {seconds:g} s")
         for axis in figure.axes:
             axis.set_xlabel("Steps")
+        labels = {
+            "fine-tuned": "fine-tuned; 0 steps: the pre-trained model as it is",
+            "from scratch": "from scratch; 0 steps: linear interpolation",
+        }
         handles = [
-            Line2D([], [], color=colour, marker="o", markersize=3.5, label=name)
-            for name, colour in COLOURS.items()
-        ]
-        handles += [
-            Line2D([], [], color="#4d4d4d", linestyle=line, label=label)
-            for line, label in (("--", "pre-trained model as it is"), (":", "linear interpolation"))
+            Line2D([], [], color=COLOURS[name], marker="o", markersize=3.5, label=label)
+            for name, label in labels.items()
         ]
         style.outside_legend(figure, handles)
         return figure
@@ -321,14 +329,12 @@ def plot_fine_tuning(table: pd.DataFrame) -> Any:
 
 
 def draw_panel(axis: Any, table: pd.DataFrame) -> None:
-    """Draw both starts with the range of their seeds."""
+    """Draw a line per start and seed."""
     table = table.assign(excess=table["unseen_loss"] - table["noise_floor"])
-    for name, line in (("fine-tuned", "--"), ("from scratch", ":")):
-        runs = table[table["start"] == name].groupby("steps")["excess"]
-        mean, low, high = runs.mean(), runs.min(), runs.max()
-        axis.axhline(mean.loc[0], color="#4d4d4d", linestyle=line, linewidth=0.9, zorder=1)
-        axis.plot(mean.index, mean, color=COLOURS[name], marker="o", markersize=3)
-        axis.fill_between(mean.index, low, high, color=COLOURS[name], alpha=0.2, linewidth=0)
+    for (name, _), runs in table.sort_values("steps").groupby(["start", "seed"]):
+        axis.plot(
+            runs["steps"], runs["excess"], color=COLOURS[name], marker="o", markersize=2.5, lw=0.9
+        )
     axis.set_xscale("symlog", linthresh=50, linscale=0.5)
     axis.set_xticks([0, 50, 250, 1000], ["0", "50", "250", "1000"])
     axis.minorticks_off()
