@@ -198,8 +198,8 @@ def read_material(folder: Path, name: str, reaches: set[int]) -> Material:
         for rows in sorted({*reaches, LINEAR_REACH})
     }
     every = np.arange(context.margin, len(unseen_stretch) - context.margin)
-    # All of the other real recording; of the ten synthetic seconds, evenly spaced frames.
-    most = MOST_FRAMES if name == "synthetic" else len(every)
+    # All of the second real recording; of the others, evenly spaced frames.
+    most = len(every) if name == "real" else MOST_FRAMES
     kernel = kernels[LINEAR_REACH]
     return Material(
         name,
