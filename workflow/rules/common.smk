@@ -65,6 +65,28 @@ def recorded_inputs(wildcards):
     return {name: parameters[name] for name in names if name in parameters}
 
 
+def described_inputs(*keys):
+    """Input function: the sources or own files of what a dataset describes under these keys."""
+
+    def inputs(wildcards):
+        found = {}
+        described = study.datasets[wildcards.dataset].parameters
+        for key in keys:
+            entry = described.get(key, {})
+            nested = {
+                f"{key}_{name}": entry.get(name, {})
+                for name in ("recording", "sorting")
+            }
+            for name, each in {key: entry, **nested}.items():
+                if "source" in each:
+                    found[name] = f"results/sources/{each['source']}"
+                elif "path" in each:
+                    found[name] = each["path"]
+        return found
+
+    return inputs
+
+
 def model_input(wildcards):
     """The model that a condition denoises with, if it does."""
     model = study.model_of(wildcards.condition)

@@ -60,6 +60,32 @@ rule draw_ground_truth:
         "../scripts/draw_ground_truth.py"
 
 
+rule draw_surrogate:
+    input:
+        lambda wildcards: expand(
+            "results/ground_truth_checks/{dataset}/{replicate}/likeness.parquet",
+            dataset=wildcards.dataset,
+            replicate=replicates_of(wildcards.dataset),
+        ),
+    output:
+        report(
+            "results/figures/surrogate-{dataset}.svg",
+            caption="../report/surrogate.rst",
+            category="datasets",
+        ),
+        multiext("results/figures/surrogate-{dataset}", ".pdf", ".png"),
+    log:
+        "results/logs/figures/surrogate-{dataset}.log",
+    wildcard_constraints:
+        dataset=one_of(datasets_of("surrogate")),
+    conda:
+        "../../envs/report.yaml"
+    message:
+        "Draw the noise of {wildcards.dataset} and of its original"
+    script:
+        "../scripts/draw_surrogate.py"
+
+
 rule draw_traces:
     input:
         "results/tables/traces.parquet",
@@ -109,6 +135,9 @@ rule draw_accuracy:
 dataset_figures = [
     ("datasets", "ground_truth", f"ground_truth-{dataset}")
     for dataset in study.datasets
+] + [
+    ("datasets", "surrogate", f"surrogate-{dataset}")
+    for dataset in datasets_of("surrogate")
 ]
 figure_list = [
     *dataset_figures,

@@ -67,6 +67,76 @@ rule read_recorded:
 include: "mearec.smk"
 
 
+rule generate_surrogate:
+    input:
+        unpack(described_inputs("original")),
+    output:
+        directory("results/ground_truth/{dataset}/{replicate}"),
+    log:
+        "results/logs/ground_truth/{dataset}/{replicate}.log",
+    wildcard_constraints:
+        dataset=one_of(datasets_of("surrogate")),
+    conda:
+        "../../envs/generation.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        parameters=lambda wildcards: study.datasets[wildcards.dataset].parameters,
+        seed=seed_of("ground_truth"),
+    message:
+        "Generate {wildcards.dataset}, replicate {wildcards.replicate}"
+    script:
+        "../scripts/generate_surrogate.py"
+
+
+rule compare_surrogate:
+    input:
+        unpack(described_inputs("original")),
+        truth="results/ground_truth/{dataset}/{replicate}",
+    output:
+        "results/ground_truth_checks/{dataset}/{replicate}/likeness.parquet",
+    log:
+        "results/logs/ground_truth_checks/{dataset}/{replicate}-likeness.log",
+    wildcard_constraints:
+        dataset=one_of(datasets_of("surrogate")),
+    conda:
+        "../../envs/generation.yaml"
+    resources:
+        mem_mb=3000,
+        runtime=60,
+    params:
+        parameters=lambda wildcards: study.datasets[wildcards.dataset].parameters,
+        seed=seed_of("ground_truth_checks"),
+    message:
+        "Compare {wildcards.dataset}, replicate {wildcards.replicate}, with its original"
+    script:
+        "../scripts/compare_surrogate.py"
+
+
+rule generate_hybrid:
+    input:
+        unpack(described_inputs("host", "training", "templates")),
+    output:
+        directory("results/ground_truth/{dataset}/{replicate}"),
+    log:
+        "results/logs/ground_truth/{dataset}/{replicate}.log",
+    wildcard_constraints:
+        dataset=one_of(datasets_of("hybrid")),
+    conda:
+        "../../envs/generation.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        parameters=lambda wildcards: study.datasets[wildcards.dataset].parameters,
+        seed=seed_of("ground_truth"),
+    message:
+        "Generate {wildcards.dataset}, replicate {wildcards.replicate}"
+    script:
+        "../scripts/generate_hybrid.py"
+
+
 rule check_ground_truth:
     input:
         "results/ground_truth/{dataset}/{replicate}",

@@ -10,11 +10,14 @@ from pathlib import Path
 import h5py
 import numpy as np
 import spikeinterface as si
+import spikeinterface.extractors as extractors
 from probeinterface import Probe
 from scipy.interpolate import griddata
 from scipy.signal import resample
 from spikeinterface.core.generate import generate_templates
 from spikeinterface.core.waveform_tools import estimate_templates
+
+from ephys_deepinterpolation.ground_truth.recorded import described_path, read_described
 
 # Places (units, 2) in µm -> templates (units, frames, contacts).
 Placing = Callable[[np.ndarray], np.ndarray]
@@ -183,6 +186,62 @@ def _centre(template: np.ndarray, positions: np.ndarray) -> np.ndarray:
     """Centre of mass of the squared peaks of the contacts."""
     weights = np.square(np.abs(template).max(axis=0))
     return np.asarray(weights @ positions / weights.sum())
+
+
+def read_stock(description: dict, fetched: dict, seed: int) -> si.Templates | None:
+    """Read templates as a configuration describes them.
+
+    Parameters
+    ----------
+    description : dict
+        `from`: `generator`; `mearec` with a `path`; `sorting` with a `recording` and a `sorting`;
+        `database` with `datasets`.
+    fetched : dict of str to path
+        Folders of the sources that these name, by `templates`, `templates_recording` and
+        `templates_sorting`.
+    seed : int
+        As for `templates_of_sorting`.
+
+    Returns
+    -------
+    Templates or None
+        None for the generator, which keeps no stock.
+    """
+    kind = description["from"]
+    if kind == "mearec":
+        return read_mearec_templates(described_path(description, fetched["templates"]))
+    if kind == "database":
+        return templates_of_database(description["datasets"])
+    if kind == "sorting":
+        sorting = description["sorting"]
+        return templates_of_sorting(
+            read_described(description["recording"], fetched["templates_recording"]),
+            read_sorting(
+                sorting["sorting_reader"],
+                described_path(sorting, fetched["templates_sorting"]),
+                sorting.get("arguments"),
+            ),
+            seed,
+        )
+    return None
+
+
+def read_sorting(reader: str, path: Path | str, arguments: dict | None = None) -> si.BaseSorting:
+    """Read a sorting with any of SpikeInterface's readers, or `load`.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is nothing at the path.
+    ValueError
+        SpikeInterface has no such reader.
+    """
+    if not Path(path).exists():
+        raise FileNotFoundError(f"no sorting at {path}")
+    if reader != "load" and not hasattr(extractors, reader):
+        raise ValueError(f"SpikeInterface has no reader of sortings called {reader}")
+    read = si.load if reader == "load" else getattr(extractors, reader)
+    return read(path, **(arguments or {}))
 
 
 def read_mearec_templates(path: Path | str) -> si.Templates:

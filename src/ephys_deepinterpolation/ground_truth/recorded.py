@@ -69,3 +69,25 @@ def read_recording(
     if not recording.has_probe():
         raise ValueError(f"{path} has no probe: save it with one from SpikeInterface first")
     return recording
+
+
+def read_described(description: dict, fetched: Path | str) -> si.BaseRecording:
+    """Read a recording as a configuration describes it.
+
+    Parameters
+    ----------
+    description : dict
+        `reader`, `path` and maybe `arguments`, see `read_recorded`; with a `source` the path
+        starts from where that was fetched to.
+    fetched : path
+        The folder of the source; not used without one.
+    """
+    return read_recording(
+        description["reader"], described_path(description, fetched), description.get("arguments")
+    )
+
+
+def described_path(description: dict, fetched: Path | str) -> Path:
+    """Say where what a configuration describes is, see `read_described`."""
+    path = Path(description["path"])
+    return Path(fetched) / path if "source" in description else path
