@@ -401,12 +401,18 @@ def test_the_models_normalization_is_used_where_channels_and_contacts_are_the_sa
         assert normalization_for(other, model) is not model.normalization
 
 
+def model_as_loud_as(recording):
+    """An untrained model with the normalization that training would estimate."""
+    model = untrained_model(recording)
+    estimated = normalization_for(louder(recording), model)
+    return model.replace(normalization=replace(estimated, scale=estimated.scale / 3))
+
+
 @pytest.mark.parametrize(("factor", "kept"), [(1.3, True), (0.8, True), (2.0, False), (0.4, False)])
 def test_a_recording_of_the_models_channels_keeps_its_normalization_while_as_loud(factor, kept):
     calm = noise_recording(3000, seed=0)
-    scale = normalization_for(louder(calm), untrained_model(calm)).scale / 3
-    model = untrained_model(calm)
-    model = model.replace(normalization=replace(model.normalization, scale=scale))
+    model = model_as_loud_as(calm)
+    scale = model.normalization.scale
     other = recording_of(factor * noise_recording(3000, seed=1).get_traces())
     chosen = normalization_for(other, model)
     assert (chosen is model.normalization) == kept
@@ -415,7 +421,7 @@ def test_a_recording_of_the_models_channels_keeps_its_normalization_while_as_lou
 
 def test_some_channels_gone_quiet_or_loud_do_not_change_the_normalization_of_all():
     calm = noise_recording(3000, seed=0)
-    model = untrained_model(calm)
+    model = model_as_loud_as(calm)
     traces = calm.get_traces() * np.where(np.arange(CHANNELS) < 6, 5, 1)
     traces[:, 7] = 0
     assert normalization_for(recording_of(traces), model) is model.normalization
