@@ -8,6 +8,7 @@ Each recording is made and saved by a fresh process of one thread.
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -73,6 +74,9 @@ KINDS: dict[str, Callable[[int, float], GroundTruth]] = {
 }
 
 
+_ONE_THREAD = dict.fromkeys(["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"], "1")
+
+
 def measure(kind: str, channels: int, seconds: float) -> dict[str, float]:
     """Make and save a recording in this process; how long and how much memory it took."""
     start, start_cpu = time.perf_counter(), time.process_time()
@@ -102,7 +106,9 @@ def main() -> None:
         for seconds in options.seconds:
             command = [sys.executable, __file__, kind, "--here", "--seconds", str(seconds)]
             command += ["--channels", str(options.channels)]
-            finished = subprocess.run(command, capture_output=True, text=True, check=True)
+            finished = subprocess.run(
+                command, capture_output=True, text=True, check=True, env=os.environ | _ONE_THREAD
+            )
             found = json.loads(finished.stdout.splitlines()[-1])
             print(
                 f"| {kind} | {options.channels} | {seconds:g} | {found['wall_s']:.0f} "
