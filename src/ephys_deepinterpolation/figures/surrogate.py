@@ -64,4 +64,4 @@ def _draw_covariance(axis: Axes, rows: pd.DataFrame) -> None:
     axis.set_xlabel("Original covariance (µV²)")
     axis.set_ylabel("Surrogate covariance (µV²)")
     r = np.corrcoef(original, surrogate)[0, 1]
-    axis.set_title(f"{style.counted(len(rows), 'pair')} of channels, r = {r:.3f}")
+    axis.set_title(f"{style.counted(len(rows), 'pair')}, r = {r:.3f}")

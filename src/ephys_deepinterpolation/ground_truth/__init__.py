@@ -1,14 +1,18 @@
 """Recordings with what is known of them; every kind of dataset yields the same `GroundTruth`."""
 
 from ephys_deepinterpolation.ground_truth.base import GroundTruth, load_ground_truth
+from ephys_deepinterpolation.ground_truth.hybrid import generate_hybrid
 from ephys_deepinterpolation.ground_truth.mearec import read_mearec
 from ephys_deepinterpolation.ground_truth.recorded import read_recorded
 from ephys_deepinterpolation.ground_truth.spikes import DisplacedTemplates, inject_spikes
+from ephys_deepinterpolation.ground_truth.surrogate import generate_surrogate
 from ephys_deepinterpolation.ground_truth.synthetic import generate_synthetic
 
 __all__ = [
     "DisplacedTemplates",
     "GroundTruth",
+    "generate_hybrid",
+    "generate_surrogate",
     "generate_synthetic",
     "inject_spikes",
     "load_ground_truth",
