@@ -14,7 +14,6 @@ from ephys_deepinterpolation.ground_truth.noise import (
     independent_noise,
     line_noise,
     noise_parts,
-    silence,
 )
 from example_ground_truth import FREQUENCY
 from fixtures import noise_recording
@@ -189,7 +188,7 @@ EVERY_PART = {
 def test_noise_takes_channels_probe_and_length_of_the_recording_and_is_in_microvolts(canvas):
     parts = noise_parts(canvas, EVERY_PART, 1)
     assert list(parts) == list(EVERY_PART)
-    for part in [*parts.values(), silence(canvas)]:
+    for part in parts.values():
         assert part.channel_ids.tolist() == canvas.channel_ids.tolist()
         assert part.get_num_frames() == canvas.get_num_frames()
         assert part.get_sampling_frequency() == canvas.get_sampling_frequency()
@@ -209,13 +208,10 @@ def test_noise_has_as_many_frames_as_the_recording_whatever_its_duration(frames,
     assert correlated_noise(like, 1.0, 40.0, 0.1, seed=0).get_num_frames() == frames
 
 
-def test_silence_is_zero_everywhere(canvas):
-    assert not silence(canvas).get_traces().any()
-
-
-def test_noise_of_level_zero_is_silence(canvas):
-    assert not independent_noise(canvas, 0.0, seed=1).get_traces(0, 0, 1000).any()
-    assert not correlated_noise(canvas, 0.0, 40.0, 0.1, seed=1).get_traces(0, 0, 1000).any()
+@pytest.mark.parametrize("name", EVERY_PART)
+def test_noise_of_level_zero_is_silence(canvas, name):
+    part = noise_parts(canvas, {name: EVERY_PART[name] | {"level_uv": 0.0}}, 1)[name]
+    assert not part.get_traces(0, 0, 1000).any()
 
 
 def test_parts_of_the_noise_have_nothing_to_do_with_each_other(canvas):

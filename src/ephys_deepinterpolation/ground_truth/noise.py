@@ -83,11 +83,6 @@ def noise_parts(like: BaseRecording, parameters: dict[str, dict], seed: int) -> 
     }
 
 
-def silence(like: BaseRecording) -> BaseRecording:
-    """Zeros with the probe, channels, sampling rate and duration of a recording, in µV."""
-    return independent_noise(like, level_uv=0.0, seed=0)
-
-
 def independent_noise(like: BaseRecording, level_uv: float, seed: int) -> BaseRecording:
     """White Gaussian noise, independent between channels and frames; `level_uv` its deviation."""
     recording = NoiseGeneratorRecording(
