@@ -178,7 +178,12 @@ def _estimate_motion(host: si.BaseRecording, seed: int) -> EstimatedMotion:
         host = phase_shift(host)
     filtered = common_reference(bandpass_filter(host, freq_min=300.0, freq_max=6000.0))
     # Kept as a property of the recording, where the estimate finds them: its own have no seed.
-    si.get_noise_levels(filtered, return_in_uV=False, random_slices_kwargs={"seed": seed})
+    si.get_noise_levels(
+        filtered,
+        return_in_uV=False,
+        random_slices_kwargs={"seed": seed},
+        progress_bar=False,
+    )
     return compute_motion(filtered, preset="dredge_fast", n_jobs=1, progress_bar=False)
 
 
