@@ -1,51 +1,8 @@
 # Templates and recordings that MEArec simulates, with an interpreter of its own: that of a conda
 # environment where conda deploys the workflow, else that of a pip environment built here.
 
-import hashlib
-import json
-import sys
 
-from snakemake.settings.types import DeploymentMethod
-
-project = Path(workflow.current_basedir).resolve().parents[1]
-
-if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
-    mearec_environment = []
-    mearec_python = "python"
-else:
-    mearec_environment = ["results/environments/mearec"]
-    mearec_python = f"{mearec_environment[0]}/bin/python"
-
-
-def mearec_parameters(wildcards):
-    return study.datasets[wildcards.dataset].parameters
-
-
-def name_of_templates(parameters):
-    """The same parameters have the same name, whatever dataset they stand in."""
-    text = json.dumps(parameters, sort_keys=True)
-    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
-    return f"{parameters['probe']}-{parameters['channels']}-{digest}"
-
-
-def mearec_templates():
-    """The parameters of every file of templates that a dataset asks for, by its name."""
-    simulations = (
-        study.datasets[name].parameters.get("simulation")
-        for name in datasets_of("mearec")
-    )
-    return {
-        name_of_templates(simulation["templates"]): simulation["templates"]
-        for simulation in simulations
-        if simulation
-    }
-
-
-def mearec_recording(wildcards):
-    """A recording of the user's own, or one to be simulated."""
-    if "simulation" in mearec_parameters(wildcards):
-        return {"path": "results/mearec/{dataset}/{replicate}.h5"}
-    return recorded_inputs(wildcards)
+include: "mearec_common.smk"
 
 
 rule install_mearec:
