@@ -32,9 +32,9 @@ from ephys_deepinterpolation.windows import Context
 FREQUENCY = 30_000.0
 # Task, network, channels, seconds of the recording, target frames of a training step.
 RUNS = [
-    ("inference", "compact", 96, 6, 0),
-    ("inference", "compact", 96, 60, 0),
-    ("inference", "compact", 384, 6, 0),
+    ("inference", "compact", 96, 2, 0),
+    ("inference", "compact", 96, 20, 0),
+    ("inference", "compact", 384, 2, 0),
     ("inference", "unet", 96, 2, 0),
     ("inference", "unet", 96, 20, 0),
     ("training", "compact", 96, 60, 64),
