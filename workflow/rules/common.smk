@@ -32,8 +32,10 @@ def datasets_of(kind):
 
 
 def replicates_of(dataset):
-    """A recording of real tissue has no other random seed, hence one replicate."""
-    return range(1 if study.datasets[dataset].kind == "recorded" else study.replicates)
+    """What is only read has no other random seed, hence one replicate."""
+    kind, parameters = study.datasets[dataset].kind, study.datasets[dataset].parameters
+    only_read = kind in ("recorded", "paired") or (kind == "mearec" and "path" in parameters)
+    return range(1 if only_read else study.replicates)
 
 
 def per_dataset(pattern, **others):
