@@ -17,19 +17,24 @@ from ephys_deepinterpolation.network import get_weights, set_weights
 
 
 class TrainingState(keras.callbacks.Callback):
-    """Keeps the history, the best weights and, in a checkpoint, all that training goes on from."""
+    """Keeps the history, the best weights and, in a checkpoint, all that training goes on from.
+
+    The weights are those of the network; the model in training, which has the optimiser, may hold
+    more.
+    """
 
     def __init__(
         self,
+        network: keras.Model,
         first_loss: float,
-        weights: dict[str, np.ndarray],
         patience: int | None,
         checkpoint: Path | None,
         fingerprint: str,
     ):
         super().__init__()
         self.history = [{"step": 0, "training_loss": np.nan, "validation_loss": first_loss}]
-        self.best_loss, self.best = first_loss, weights
+        self._network = network
+        self.best_loss, self.best = first_loss, get_weights(network)
         self._waited = 0
         self._patience = patience
         self._checkpoint, self._fingerprint = checkpoint, fingerprint
@@ -58,13 +63,13 @@ class TrainingState(keras.callbacks.Callback):
         if logs["val_mean_squared_error"] < self.best_loss:
             self._waited = 0
             self.best_loss = logs["val_mean_squared_error"]
-            self.best = get_weights(self.model)
+            self.best = get_weights(self._network)
         self._save()
         if self.exhausted:
             self.model.stop_training = True
 
-    def restore(self, network: keras.Model) -> None:
-        """Take up the state of the checkpoint, if there is one of this training."""
+    def restore(self, model: keras.Model) -> None:
+        """Take up the state of the checkpoint, if there is one of this training, in a model."""
         if self._checkpoint is None or not self._checkpoint.exists():
             return
         try:
@@ -85,16 +90,17 @@ class TrainingState(keras.callbacks.Callback):
         self.history, self._waited = facts["history"], facts["waited"]
         self.best_loss = facts["best_loss"]
         self.best = arrays_under("best/", tensors)
-        set_weights(network, arrays_under("current/", tensors))
-        network.optimizer.build(network.trainable_variables)
-        for index, variable in enumerate(network.optimizer.variables):
+        set_weights(self._network, arrays_under("current/", tensors))
+        model.optimizer.build(model.trainable_variables)
+        for index, variable in enumerate(model.optimizer.variables):
             variable.assign(tensors[f"optimiser/{index}"])
 
     def _save(self) -> None:
         if self._checkpoint is None:
             return
         tensors = {f"best/{name}": values for name, values in self.best.items()}
-        tensors |= {f"current/{name}": values for name, values in get_weights(self.model).items()}
+        current = get_weights(self._network)
+        tensors |= {f"current/{name}": values for name, values in current.items()}
         for index, variable in enumerate(self.model.optimizer.variables):
             # Not `ascontiguousarray`, which makes a vector of the number of steps.
             values = np.array(keras.ops.convert_to_numpy(variable), order="C")

@@ -67,7 +67,7 @@ class ResidentContexts(keras.layers.Layer):
         self.stretch = self.add_weight(
             shape=(frames + 1, *shape), trainable=False, initializer="zeros", name="stretch"
         )
-        self._gather = GatherContexts(dtype=self.dtype_policy)
+        self.built = True
 
     def hold(self, stretch: np.ndarray) -> None:
         """Put another stretch (frames, shanks, rows, columns) in place."""
@@ -76,8 +76,30 @@ class ResidentContexts(keras.layers.Layer):
     def call(self, index):
         """Map (targets, context frames) to contexts (targets x shanks, rows, features)."""
         stretch = keras.ops.cast(self.stretch, self.compute_dtype)
-        return self._gather([stretch, index])
+        return gather_contexts(stretch, index)
 
     def compute_output_shape(self, shape):
         """Images of all shanks one after the other."""
-        return self._gather.compute_output_shape([self.stretch.shape, shape])
+        _, _, rows, columns = self.stretch.shape
+        return None, rows, shape[1] * columns
+
+
+class GatheringNetwork(keras.Model):
+    """A network that gathers its contexts from a stretch held on the device.
+
+    Parameters
+    ----------
+    network : keras.Model
+        From contexts (images, rows, features) to (images, rows, columns), see `build_network`.
+    frames, shape
+        See `ResidentContexts`.
+    """
+
+    def __init__(self, network: keras.Model, frames: int, shape: tuple[int, int, int]):
+        super().__init__()
+        self.network = network
+        self.resident = ResidentContexts(frames, shape)
+
+    def call(self, inputs):
+        """Predict targets from an index (targets, context frames), or from contexts as they are."""
+        return self.network(self.resident(inputs) if len(inputs.shape) == 2 else inputs)

@@ -159,12 +159,13 @@ class Frames:
     def batch(self, piece: Piece, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Contexts (images, rows, features) and targets with mask (images, rows, columns, 2)."""
         contexts = piece.windows.at(targets)
+        return contexts.reshape(-1, *contexts.shape[2:]), self.targets(piece, targets)
+
+    def targets(self, piece: Piece, targets: np.ndarray) -> np.ndarray:
+        """Targets with mask alone: shape (images, rows, columns, 2)."""
         frames = piece.windows.targets(targets)
         packed = np.stack([frames, np.broadcast_to(self.mask, frames.shape)], axis=-1)
-        return (
-            contexts.reshape(-1, *contexts.shape[2:]),
-            packed.reshape(-1, *packed.shape[2:]),
-        )
+        return packed.reshape(-1, *packed.shape[2:])
 
     def draw(
         self, pieces: Sequence[FrameRange], count: int, random: np.random.Generator

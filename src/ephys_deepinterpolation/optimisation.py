@@ -11,9 +11,15 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from ephys_deepinterpolation.checkpoint import TrainingState
-from ephys_deepinterpolation.epochs import STEPS_PER_EPOCH, Epochs
+from ephys_deepinterpolation.contexts import GatheringNetwork, on_accelerator
+from ephys_deepinterpolation.epochs import (
+    STEPS_PER_EPOCH,
+    Epochs,
+    IndexedEpochs,
+    stretch_frames,
+)
 from ephys_deepinterpolation.frames import FrameRange, Frames
-from ephys_deepinterpolation.network import get_weights, masked_loss, set_weights
+from ephys_deepinterpolation.network import masked_loss, set_weights
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,8 @@ def optimise(
 ) -> pd.DataFrame:
     """Find the weights with the lowest validation loss and leave them in the network.
 
+    An accelerator holds the pieces of an epoch and gathers the contexts itself.
+
     Parameters
     ----------
     network : keras.Model
@@ -76,28 +84,40 @@ def optimise(
         Columns step, training_loss, validation_loss: before the first step and once an epoch.
     """
     epochs = max(1, math.ceil(optimisation.max_steps / STEPS_PER_EPOCH))
-    compile_network(network, optimisation, epochs * STEPS_PER_EPOCH)
+    model = network
+    if on_accelerator():
+        length = stretch_frames(training, frames.context)
+        model = GatheringNetwork(network, length, frames.image.shape)
+    compile_network(model, optimisation, epochs * STEPS_PER_EPOCH)
     batch_images = optimisation.batch_size * frames.images_per_frame
-    first = network.evaluate(*held_out, batch_size=batch_images, verbose=0, return_dict=True)
+    first = model.evaluate(*held_out, batch_size=batch_images, verbose=0, return_dict=True)
     state = TrainingState(
+        network,
         first["mean_squared_error"],
-        get_weights(network),
         optimisation.patience,
         None if checkpoint is None else Path(checkpoint),
         fingerprint,
     )
-    state.restore(network)
+    state.restore(model)
     if state.epoch < epochs and not state.exhausted:
-        bar = [_Bar(state.epoch, epochs, optimisation.batch_size)] if progress else []
-        network.fit(
-            Epochs(frames, training, optimisation.batch_size, optimisation.seed, state.epoch),
+        drawn = frames, training, optimisation.batch_size, optimisation.seed, state.epoch
+        callbacks = [state]
+        if progress:
+            callbacks.append(_Bar(state.epoch, epochs, optimisation.batch_size))
+        if isinstance(model, GatheringNetwork):
+            batches = IndexedEpochs(*drawn)
+            callbacks.append(_Hold(model, batches))
+        else:
+            batches = Epochs(*drawn)
+        model.fit(
+            batches,
             initial_epoch=state.epoch,
             epochs=epochs,
             validation_data=held_out,
             validation_batch_size=batch_images,
             # The batches are drawn at random already, from a seed; Keras would shuffle without one.
             shuffle=False,
-            callbacks=[state, *bar],
+            callbacks=callbacks,
             verbose=0,
         )
     set_weights(network, state.best)
@@ -133,6 +153,20 @@ class _MaskedMeanSquaredError(keras.metrics.Mean):
         """Add a batch."""
         pixels = keras.ops.sum(target_and_mask[..., 1])
         super().update_state(self._loss(target_and_mask, prediction), sample_weight=pixels)
+
+
+class _Hold(keras.callbacks.Callback):
+    """Puts the pieces of each epoch on the device.
+
+    Only a callback may: within an epoch, JAX keeps the values of the variables elsewhere.
+    """
+
+    def __init__(self, network: GatheringNetwork, epochs: IndexedEpochs):
+        super().__init__()
+        self._network, self._epochs = network, epochs
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self._network.resident.hold(self._epochs.stretch())
 
 
 class _Bar(keras.callbacks.Callback):
