@@ -90,3 +90,45 @@ def test_a_training_recording_without_probe_is_refused_in_a_sentence(folder, tmp
     bare.save(folder=tmp_path / "bare", progress_bar=False)
     with pytest.raises(ValueError, match="bare has no probe: save it with one"):
         read_recorded("load", folder, training_path=tmp_path / "bare")
+
+
+def test_an_excerpt_is_those_frames_of_the_recording_and_of_the_training_recording(
+    recording, folder, tmp_path
+):
+    other = noise_recording(1500, seed=2)
+    other.save(folder=tmp_path / "other", progress_bar=False)
+    truth = read_recorded(
+        "load", folder, training_path=tmp_path / "other", start_s=0.05, duration_s=0.1
+    )
+    assert same(truth.recording, recording.frame_slice(500, 1500))
+    assert same(truth.training_recording, other.frame_slice(500, 1500))
+    assert (truth.facts["start_s"], truth.facts["duration_s"]) == (0.05, 0.1)
+    truth.save(tmp_path / "truth")
+    assert same(load_ground_truth(tmp_path / "truth").recording, truth.recording)
+
+
+def test_an_excerpt_without_a_length_goes_to_the_end(recording, folder):
+    read = read_recorded("load", folder, start_s=0.15).recording
+    assert same(read, recording.frame_slice(1500, 2000))
+
+
+def test_two_excerpts_one_after_the_other_are_the_recording(recording, folder):
+    first = read_recorded("load", folder, duration_s=0.0777).recording
+    second = read_recorded("load", folder, start_s=0.0777).recording
+    together = np.concatenate([first.get_traces(), second.get_traces()])
+    np.testing.assert_array_equal(together, recording.get_traces())
+
+
+@pytest.mark.parametrize(
+    ("start_s", "duration_s", "wanted"),
+    [(0.0, 0.3, "from 0 s to 0.3 s"), (0.15, 0.1, "to 0.25 s"), (0.2, None, "from 0.2 s on")],
+)
+def test_an_excerpt_beyond_the_end_is_refused(folder, start_s, duration_s, wanted):
+    with pytest.raises(ValueError, match=rf"lasts 0.2 s: there is no excerpt .*{wanted}"):
+        read_recorded("load", folder, start_s=start_s, duration_s=duration_s)
+
+
+def test_an_excerpt_of_several_segments_is_refused(tmp_path):
+    noise_recording([500, 500], seed=3).save(folder=tmp_path / "two", progress_bar=False)
+    with pytest.raises(ValueError, match="has 2 segments, of which no excerpt can be taken"):
+        read_recorded("load", tmp_path / "two", duration_s=0.01)
