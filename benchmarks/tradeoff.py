@@ -90,7 +90,7 @@ class Budget:
 BUDGETS = {
     "synthetic": Budget(128, equal_steps=8000, long_steps=40_000, grid_steps=4000),
     "real": Budget(32, equal_steps=4000, long_steps=16_000, grid_steps=2000),
-    "real-swapped": Budget(32, equal_steps=1500, long_steps=16_000, grid_steps=2000),
+    "real-swapped": Budget(32, equal_steps=1500, long_steps=6000, grid_steps=750),
 }
 
 
@@ -198,8 +198,8 @@ def read_material(folder: Path, name: str, reaches: set[int]) -> Material:
         for rows in sorted({*reaches, LINEAR_REACH})
     }
     every = np.arange(context.margin, len(unseen_stretch) - context.margin)
-    # All of the second real recording; of the others, evenly spaced frames.
-    most = len(every) if name == "real" else MOST_FRAMES
+    # All of the other real recording; of the ten synthetic seconds, evenly spaced frames.
+    most = MOST_FRAMES if name == "synthetic" else len(every)
     kernel = kernels[LINEAR_REACH]
     return Material(
         name,
