@@ -372,7 +372,7 @@ WRONG_TABLES = {
     ),
     "unknown kind": (
         HEADER + ROW + "b\tsynthtic\tnp2-synthetic\n",
-        ["table.tsv, line 3, column kind", '"synthtic"', "recorded, synthetic", "did you mean"],
+        ["table.tsv, line 3, column kind", '"synthtic"', "recorded", "did you mean"],
     ),
     "unknown parameters": (
         HEADER + "a\trecorded\tnp2-reel\n",

@@ -64,6 +64,32 @@ rule read_recorded:
         "../scripts/read_recorded.py"
 
 
+rule read_paired:
+    input:
+        unpack(
+            described_inputs(
+                "recording", "trace", "spikes", "recording_pulses", "cell_pulses"
+            )
+        ),
+    output:
+        directory("results/ground_truth/{dataset}/{replicate}"),
+    log:
+        "results/logs/ground_truth/{dataset}/{replicate}.log",
+    wildcard_constraints:
+        dataset=one_of(datasets_of("paired")),
+    conda:
+        "../../envs/generation.yaml"
+    resources:
+        mem_mb=3000,
+        runtime=120,
+    params:
+        parameters=lambda wildcards: study.datasets[wildcards.dataset].parameters,
+    message:
+        "Read {wildcards.dataset} and its cell"
+    script:
+        "../scripts/read_paired.py"
+
+
 include: "mearec.smk"
 
 

@@ -10,6 +10,7 @@ from referencing import Registry
 
 from ephys_deepinterpolation.configuration.arguments import argument_problems
 from ephys_deepinterpolation.configuration.mearec import simulation_problems
+from ephys_deepinterpolation.configuration.paired import paired_problems
 from ephys_deepinterpolation.configuration.problems import (
     Place,
     did_you_mean,
@@ -160,12 +161,14 @@ def read_dataset(
     elif isinstance(kind, str) and isinstance(parameters, dict):
         problems += schema_problems(parameters, schema_of_kind(kind), registry, place)
         for values, where in _with_nested(parameters, place):
-            generic = _GENERIC_PROBES if kind == "synthetic" else {}
+            generic = _GENERIC_PROBES if kind in ("synthetic", "paired") else {}
             problems += _probe_problems(values, where, generic)
             problems += _reader_problems(values, where)
             problems += _path_problems(values, where, settings)
         if kind == "mearec":
             problems += simulation_problems(parameters, place)
+        if kind == "paired":
+            problems += paired_problems(parameters, place)
     dataset = Dataset(name, str(kind), mapping(parameters), str(cells.get("description", "")))
     return dataset, problems
 
@@ -198,7 +201,8 @@ def _probe_problems(
             known = [*generic, *parts]
             yield unknown_name(place.at("probe"), probe, known, "the part number of a probe")
             return
-    if isinstance(channels, int) and contacts is not None and channels > contacts:
+    number = len(channels) if isinstance(channels, list) else channels
+    if isinstance(number, int) and contacts is not None and number > contacts:
         yield problem(place.at("channels"), shown(channels), f"at most {contacts} on {probe}")
 
 

@@ -3,6 +3,7 @@
 from ephys_deepinterpolation.ground_truth.base import GroundTruth, load_ground_truth
 from ephys_deepinterpolation.ground_truth.hybrid import generate_hybrid
 from ephys_deepinterpolation.ground_truth.mearec import read_mearec
+from ephys_deepinterpolation.ground_truth.paired import read_paired
 from ephys_deepinterpolation.ground_truth.recorded import read_recorded
 from ephys_deepinterpolation.ground_truth.spikes import DisplacedTemplates, inject_spikes
 from ephys_deepinterpolation.ground_truth.surrogate import generate_surrogate
@@ -17,5 +18,6 @@ __all__ = [
     "inject_spikes",
     "load_ground_truth",
     "read_mearec",
+    "read_paired",
     "read_recorded",
 ]
