@@ -44,14 +44,16 @@ class Example:
         return self.truth.templates.templates_array[0]
 
 
-def synthetic_tissue(duration_s=DURATION_S, frequency=FREQUENCY, probe="NP1000", channels=CHANNELS):
+def synthetic_tissue(
+    duration_s=DURATION_S, frequency=FREQUENCY, probe="NP1000", channels=CHANNELS, rate_hz=8.0
+):
     return generate_synthetic(
         probe=probe,
         channels=channels,
         sampling_frequency_hz=frequency,
         duration_s=duration_s,
         gain_uv_per_bit=GAIN,
-        units={"number": 3, "peak_uv": [100.0, 100.0], "firing_rate_hz": [8.0, 8.0]},
+        units={"number": 3, "peak_uv": [100.0, 100.0], "firing_rate_hz": [rate_hz, rate_hz]},
         background={"number": 0, "peak_uv": [3.0, 10.0], "firing_rate_hz": [1.0, 1.0]},
         noise={"independent": {"level_uv": 8.0}},
         seed=5,
@@ -80,31 +82,36 @@ def pulse_channel(times_s, frames, frequency, high):
     return level
 
 
-def write_spe1(folder: Path, size=20.0) -> Example:
-    """Write a cell as in SPE-1 (CRCNS, 10.6080/K0J67F4T): raw files, two clocks, sync pulses."""
-    truth = synthetic_tissue()
+def write_spe1(
+    folder: Path, size=20.0, duration_s=DURATION_S, rate_hz=8.0, channels=CHANNELS
+) -> Example:
+    """Write a cell as in SPE-1 (CRCNS, 10.6080/K0J67F4T): raw files, two clocks, sync pulses.
+
+    The files are named like the folder. Channels beyond 16 are silent.
+    """
+    truth = synthetic_tissue(duration_s, rate_hz=rate_hz)
     folder.mkdir(parents=True)
-    traces = truth.recording.get_traces()
-    traces.tofile(folder / "c1_npx_raw.bin")
+    cell = f"{folder}/{folder.name}"
+    traces = np.zeros((round(duration_s * FREQUENCY), channels), "int16")
+    traces[:, :CHANNELS] = truth.recording.get_traces()
+    traces.tofile(f"{cell}_npx_raw.bin")
     rate = PATCH_FREQUENCY * (1 + PATCH_DRIFT)
-    frames = round(DURATION_S * rate)
+    frames = round(duration_s * rate)
     times = truth.sorting.get_unit_spike_train(truth.sorting.unit_ids[0]) / FREQUENCY
     patch = patch_trace(times - LEAD_MS / 1000, frames, rate, size)
-    patch.astype("float64").tofile(folder / "c1_patch_ch1.bin")
+    patch.astype("float64").tofile(f"{cell}_patch_ch1.bin")
     pulses = 0.3 + np.cumsum(np.random.default_rng(2).uniform(0.5, 1.5, size=25))
     npx_sync = pulse_channel(pulses, len(traces), FREQUENCY, 64).astype("int16")
-    npx_sync.tofile(folder / "c1_npx_sync.bin")
-    pulse_channel(pulses, frames, rate, 4.8).tofile(folder / "c1_patch_sync.bin")
+    npx_sync.tofile(f"{cell}_npx_sync.bin")
+    pulse_channel(pulses, frames, rate, 4.8).tofile(f"{cell}_patch_sync.bin")
     npx_pulses = {"sampling_frequency": FREQUENCY, "num_channels": 1, "dtype": "int16"}
     binary = {"reader": "read_binary"}
     parameters = {
-        "recording": binary | {"path": str(folder / "c1_npx_raw.bin"), "arguments": READ_NPX},
+        "recording": binary | {"path": f"{cell}_npx_raw.bin", "arguments": READ_NPX},
         "probe": "NP1000",
-        "trace": binary | {"path": str(folder / "c1_patch_ch1.bin"), "arguments": READ_PATCH},
-        "recording_pulses": binary
-        | {"path": str(folder / "c1_npx_sync.bin"), "arguments": npx_pulses},
-        "cell_pulses": binary
-        | {"path": str(folder / "c1_patch_sync.bin"), "arguments": READ_PATCH},
+        "trace": binary | {"path": f"{cell}_patch_ch1.bin", "arguments": READ_PATCH},
+        "recording_pulses": binary | {"path": f"{cell}_npx_sync.bin", "arguments": npx_pulses},
+        "cell_pulses": binary | {"path": f"{cell}_patch_sync.bin", "arguments": READ_PATCH},
     }
     return Example(truth, parameters)
 
