@@ -585,7 +585,7 @@ def draw(tables: Sequence[Path], into: Path) -> None:
 
 
 def plot_tradeoff(table: pd.DataFrame) -> Any:
-    """Draw the loss of every network against its cost: whole, and close up below."""
+    """Draw the loss of every network against its cost: whole, and close up beside it."""
     from ephys_deepinterpolation.figures import style
 
     @style.styled
@@ -594,18 +594,18 @@ def plot_tradeoff(table: pd.DataFrame) -> Any:
         trained = trained.assign(excess=trained["validation_loss"] - trained["noise_floor"])
         recordings = [name for name in BUDGETS if name in set(trained["recording"])]
         count = len(recordings)
-        figure, axes = style.panels(2 * count, count, panel_height=2.7, extra_height=0.7)
-        for number, recording in enumerate(recordings):
+        figure, axes = style.panels(2 * count, 2, panel_height=2.5, extra_height=0.7)
+        for whole, close, recording in zip(axes[::2], axes[1::2], recordings, strict=True):
             runs = trained[trained["recording"] == recording]
-            whole, close = axes[number], axes[count + number]
             draw_recording(whole, runs)
             draw_recording(close, runs)
+            whole.set_ylim(bottom=0)
             close_up(close, runs)
-            whole.set_title(recording, fontweight="bold")
+            whole.set_title(recording.replace("-", ", "), fontweight="bold")
             close.set_title("closely; mean, lowest and highest seed")
-            close.set_xlabel("MFLOP per frame")
-        for axis in axes[::count]:
-            axis.set_ylabel("Validation loss over the noise floor")
+            whole.set_ylabel("Validation loss over the floor")
+        for axis in axes[-2:]:
+            axis.set_xlabel("MFLOP per frame")
         style.outside_legend(figure, legend_handles(), columns=3)
         return figure
 
