@@ -294,8 +294,13 @@ def start_linear_path(network: keras.Model, kernel: np.ndarray) -> None:
         From `build_network`.
     kernel : numpy.ndarray, shape (rows, features, columns)
     """
-    if any(layer.name == "linear" for layer in network.layers):
+    if has_linear_path(network):
         network.get_layer("linear").set_weights([kernel])
+
+
+def has_linear_path(network: keras.Model) -> bool:
+    """Whether a network has a linear path beside its other layers."""
+    return any(layer.name == "linear" for layer in network.layers)
 
 
 def masked_loss(name: str) -> Callable[[Any, Any], Any]:

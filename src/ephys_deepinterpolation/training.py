@@ -3,7 +3,7 @@
 import hashlib
 import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -39,6 +39,7 @@ from ephys_deepinterpolation.network import (
     build_network,
     flops_per_frame,
     get_weights,
+    has_linear_path,
     network_parameters,
     set_weights,
     start_linear_path,
@@ -168,8 +169,10 @@ def fine_tune(
 ) -> Model:
     """Train a model further on other recordings.
 
-    Network, context and omission are the model's. Its normalization is kept for the channels it
-    was trained on and estimated anew for others. A learning rate of 0 changes nothing.
+    Network, context and omission are the model's; its normalization too, for the channels it was
+    trained on where they are as loud, see `normalization_for`. The linear path of the compact
+    network is first fitted anew, where that lowers the validation loss. A learning rate of 0
+    changes nothing.
 
     Parameters
     ----------
@@ -234,10 +237,12 @@ def _train(
     network = build_network(
         parameters, model.columns, context_frames, optimisation.seed, optimisation.precision
     )
-    if model.weights:
-        set_weights(network, model.weights)
-    else:
+    if not model.weights:
         start_linear_path(network, kernel)
+    else:
+        set_weights(network, model.weights)
+        if has_linear_path(network) and optimisation.learning_rate > 0:
+            refit_linear_path(network, frames, training, parameters, held_out, random)
     identities = [recording_identity(recording) for recording in recordings]
     fingerprint = _fingerprint(model, optimisation, identities)
     history = optimise(
@@ -355,13 +360,60 @@ def _say_what_it_means(summary: dict[str, Any]) -> None:
         )
 
 
+def refit_linear_path(
+    network: keras.Model,
+    frames: Frames,
+    training: Sequence[FrameRange],
+    parameters: Parameters,
+    held_out: tuple[np.ndarray, np.ndarray],
+    random: np.random.Generator,
+) -> None:
+    """Fit the linear path anew to what the other layers leave over, where that lowers the loss.
+
+    What the other layers have learnt carries over to another recording; its spectrum, which the
+    linear path holds, does not.
+
+    Parameters
+    ----------
+    network : keras.Model
+        With a linear path and trained weights.
+    frames : Frames
+    training : sequence of FrameRange
+        To fit the path to.
+    parameters : NetworkParameters
+        Of the network.
+    held_out : contexts and targets with mask, as of `Frames.draw`
+        To tell whether the loss falls.
+    random : numpy.random.Generator
+    """
+    given = network.get_layer("linear").get_weights()[0]
+
+    def of_other_layers(contexts: np.ndarray) -> np.ndarray:
+        predicted = np.asarray(network.predict(contexts, verbose=0))
+        return predicted - interpolate_linearly(given, contexts)
+
+    contexts, packed = held_out
+    left_over, mask = packed[..., 0] - of_other_layers(contexts), packed[..., 1]
+    refitted = _fit_linear(frames, training, parameters, random, of_other_layers)
+    losses = [
+        np.square((left_over - interpolate_linearly(kernel, contexts)) * mask).sum()
+        for kernel in (given, refitted)
+    ]
+    if losses[1] < losses[0]:
+        start_linear_path(network, refitted)
+
+
 def _fit_linear(
     frames: Frames,
     training: Sequence[FrameRange],
     network: Parameters,
     random: np.random.Generator,
+    beside: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> np.ndarray:
-    """Fit linear interpolation to training frames: its kernel (rows, features, columns)."""
+    """Fit linear interpolation to training frames: its kernel (rows, features, columns).
+
+    `beside` says what is predicted beside it, from contexts; nothing by default.
+    """
     columns = frames.image.shape[2]
     rows = network.rows if isinstance(network, NetworkParameters) else NetworkParameters().rows
     linear = LinearInterpolation(rows, 2 * frames.context.frames * columns, columns)
@@ -369,8 +421,9 @@ def _fit_linear(
     for piece in training:
         batch = frames.draw_from(piece, share, random)
         if batch is not None:
-            contexts, targets = batch
-            linear.add(contexts, targets[..., 0], targets[..., 1])
+            contexts, packed = batch
+            targets = packed[..., 0] if beside is None else packed[..., 0] - beside(contexts)
+            linear.add(contexts, targets, packed[..., 1])
     return linear.kernel()
 
 
