@@ -303,38 +303,38 @@ def draw(csv: Path) -> None:
 
 
 def plot_fine_tuning(table: pd.DataFrame) -> Any:
-    """Draw excess loss against steps: a row of panels per shift, a panel per amount of data."""
-    from matplotlib.figure import Figure
+    """Draw excess loss against steps: a panel per shift and amount of data."""
     from matplotlib.lines import Line2D
 
     from ephys_deepinterpolation.figures import style
 
     @style.styled
     def plot() -> Any:
-        shifts = [name for name in AMOUNTS_S if name in set(table["shift"])]
-        columns = max(len(AMOUNTS_S[name]) for name in shifts)
-        figure = Figure(figsize=(style.FULL_WIDTH, 2.0 * len(shifts) + 0.4), layout="constrained")
-        grid = figure.subplots(len(shifts), columns, squeeze=False, sharey="row")
-        for axes, shift in zip(grid, shifts, strict=True):
-            for axis in axes[len(AMOUNTS_S[shift]) :]:
-                axis.remove()
-            axes[0].set_ylabel("Loss − noise floor")
-            for axis, seconds in zip(axes, AMOUNTS_S[shift], strict=False):
-                rows = table[(table["shift"] == shift) & (table["seconds"] == seconds)]
-                draw_panel(axis, rows)
-                axis.set_title(f"{shift}: {seconds:g} s")
-        for axis in figure.axes:
+        panels = [(shift, s) for shift, amounts in AMOUNTS_S.items() for s in amounts]
+        figure, axes = style.panels(len(panels), 2, panel_height=2.1, extra_height=0.6)
+        for axis, (shift, seconds) in zip(axes, panels, strict=True):
+            draw_panel(axis, table[(table["shift"] == shift) & (table["seconds"] == seconds)])
+            axis.set_title(f"{shift}: {seconds:g} s")
             axis.set_xlabel("Steps")
+            axis.set_ylabel("Loss − noise floor")
         labels = {
             "fine-tuned": "fine-tuned; 0 steps: linear path fitted anew",
             "linear path kept": "linear path kept; 0 steps: the model as it is",
             "from scratch": "from scratch; 0 steps: linear interpolation",
         }
         handles = [
-            Line2D([], [], color=COLOURS[name], marker="o", markersize=3.5, label=label)
+            Line2D(
+                [],
+                [],
+                color=COLOURS[name],
+                linestyle="--" if name == "linear path kept" else "-",
+                marker="o",
+                markersize=3.5,
+                label=label,
+            )
             for name, label in labels.items()
         ]
-        style.outside_legend(figure, handles)
+        style.outside_legend(figure, handles, columns=1)
         return figure
 
     return plot()
@@ -343,10 +343,17 @@ def plot_fine_tuning(table: pd.DataFrame) -> Any:
 def draw_panel(axis: Any, table: pd.DataFrame) -> None:
     """Draw a line per start and seed."""
     table = table.assign(excess=table["unseen_loss"] - table["noise_floor"])
-    for (name, _), runs in table.sort_values("steps").groupby(["start", "seed"]):
-        axis.plot(
-            runs["steps"], runs["excess"], color=COLOURS[name], marker="o", markersize=2.5, lw=0.9
-        )
+    for name in ("linear path kept", "from scratch", "fine-tuned"):
+        for _, runs in table[table["start"] == name].sort_values("steps").groupby("seed"):
+            axis.plot(
+                runs["steps"],
+                runs["excess"],
+                color=COLOURS[name],
+                linestyle="--" if name == "linear path kept" else "-",
+                marker="o",
+                markersize=2.5,
+                linewidth=0.9,
+            )
     axis.set_xscale("symlog", linthresh=50, linscale=0.5)
     axis.set_xticks([0, 250, 1000], ["0", "250", "1000"])
     axis.minorticks_off()
