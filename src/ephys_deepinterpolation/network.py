@@ -33,8 +33,8 @@ class NetworkParameters:
     """
 
     rows: int = 5
-    width: int = 64
-    depth: int = 3
+    width: int = 32
+    depth: int = 5
     family: str = "compact"
 
     def __post_init__(self):

@@ -35,6 +35,7 @@ def tables(units=3):
         {
             "unit": [str(unit) for unit in range(units)],
             "peak_uv": 20.0 * np.arange(1, units + 1),
+            "expected_peak_uv": 20.0 * np.arange(1, units + 1),
             "average_peak_uv": 21.0 * np.arange(1, units + 1),
             "standard_error_uv": 1.0,
             "x_um": 5.0,

@@ -39,8 +39,8 @@ def plot_ground_truth(
     -------
     Figure
         The probe with the true units; an excerpt with their spikes; the spectrum of the recording
-        and of its parts; the peak of the average spike against that of the template, with two
-        standard errors.
+        and of its parts; the peak of the average spike of each unit on the recording against that
+        on the noise-free spikes, with two standard errors.
     """
     if excerpts.empty:
         return style.notice("There is nothing to show of this dataset.")
@@ -136,20 +136,23 @@ def _draw_spectra(axis: Axes, spectra: pd.DataFrame) -> None:
         ],
         fontsize=6.5,
         loc="lower left",
+        frameon=True,
+        framealpha=0.85,
+        edgecolor="none",
         handlelength=1.2,
         labelspacing=0.2,
     )
 
 
 def _draw_peaks(axis: Axes, units: pd.DataFrame) -> None:
-    axis.set_title("Average spike against template")
+    axis.set_title("Average spike on the recording")
     if units.empty:
         style.say(axis, "no known spikes")
         axis.set_axis_off()
         return
     axis.axline((0, 0), slope=1, color=style.MUTED, linestyle=":", linewidth=1.0)
     axis.errorbar(
-        units["peak_uv"],
+        units["expected_peak_uv"],
         units["average_peak_uv"],
         yerr=2 * units["standard_error_uv"],
         linestyle="none",
@@ -161,5 +164,5 @@ def _draw_peaks(axis: Axes, units: pd.DataFrame) -> None:
     )
     axis.set_xlim(left=0)
     axis.set_ylim(bottom=0)
-    axis.set_xlabel("Peak of the template (µV)")
-    axis.set_ylabel("Peak of the average (µV)")
+    axis.set_xlabel("Peak without noise (µV)")
+    axis.set_ylabel("Peak on the recording (µV)")

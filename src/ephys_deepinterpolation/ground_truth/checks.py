@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import spikeinterface as si
 from scipy.signal import welch
-from spikeinterface.core.template_tools import get_dense_templates_array
+from spikeinterface.preprocessing import highpass_filter, scale_to_uV
 
 from ephys_deepinterpolation.ground_truth.base import GroundTruth
 
@@ -16,9 +16,11 @@ _HIGHPASS_HZ = 300.0
 
 
 def measure_true_units(truth: GroundTruth, seed: int) -> pd.DataFrame:
-    """Hold each true unit's spikes in the recording against its template and its rate.
+    """Hold each true unit's spikes in the recording against what they should be.
 
-    At most 500 spikes of a unit, drawn at random, are averaged on the recording as it is.
+    At most 500 spikes of a unit, drawn at random, are averaged on the recording, and on the
+    noise-free spikes of all units, which move and vary as the truth says. Both are high-passed at
+    300 Hz, or slow waves would drown the comparison.
 
     Parameters
     ----------
@@ -29,45 +31,34 @@ def measure_true_units(truth: GroundTruth, seed: int) -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row per unit outside the background: the columns of `GroundTruth.units`, and
-        average_peak_uv, the spike-triggered average where the template has its peak, with its
-        standard_error_uv; template_cosine, the cosine between average and template over the
-        frames and channels where the template exceeds a tenth of its peak;
-        shortest_interval_ms between two spikes. No rows without known spikes.
+        expected_peak_uv, the largest absolute value of the noise-free average; average_peak_uv,
+        the value of the recording's average there, in the same sense, with its standard_error_uv;
+        average_cosine, the cosine between both averages over the frames and channels where the
+        expected one exceeds a tenth of its peak; shortest_interval_ms between two spikes. No rows
+        without known spikes.
     """
     if truth.sorting is None or truth.templates is None or truth.units is None:
         return pd.DataFrame()
     asked = ~truth.units["background"].to_numpy(bool)
     sorting = truth.sorting.select_units(truth.sorting.unit_ids[asked])
+    window = (truth.templates.nbefore, truth.templates.nafter)
+    expected, _ = _average_spikes(sorting, truth.spikes(), window, seed)
+    averages, deviations = _average_spikes(sorting, scale_to_uV(truth.recording), window, seed)
     spikes = sorting.count_num_spikes_per_unit(outputs="array")
-    templates = truth.templates.templates_array[asked]
-    analyzer = si.create_sorting_analyzer(sorting, truth.recording, sparse=False)
-    analyzer.compute("random_spikes", max_spikes_per_unit=_SPIKES_PER_UNIT, seed=seed)
-    frequency = truth.recording.get_sampling_frequency()
-    analyzer.compute(
-        "templates",
-        ms_before=truth.templates.nbefore * 1000.0 / frequency,
-        ms_after=(templates.shape[1] - truth.templates.nbefore) * 1000.0 / frequency,
-        operators=["average", "std"],
-        progress_bar=False,
-    )
-    averages = get_dense_templates_array(analyzer, return_in_uV=True)
-    averages -= np.median(averages, axis=1, keepdims=True)
-    deviations = analyzer.get_extension("templates").get_templates(operator="std")
     averaged = np.sqrt(np.clip(spikes, 1, _SPIKES_PER_UNIT))
     rows = []
-    for template, average, deviation, root in zip(
-        templates, averages, deviations, averaged, strict=True
+    for wanted, average, deviation, root in zip(
+        expected, averages, deviations, averaged, strict=True
     ):
-        peak = np.unravel_index(np.abs(template).argmax(), template.shape)
-        large = np.abs(template) > 0.1 * np.abs(template[peak])
-        norm = np.linalg.norm(average[large]) * np.linalg.norm(template[large])
+        peak = np.unravel_index(np.abs(wanted).argmax(), wanted.shape)
+        large = np.abs(wanted) > 0.1 * np.abs(wanted[peak])
+        norm = np.linalg.norm(average[large]) * np.linalg.norm(wanted[large])
         rows.append(
             {
-                "average_peak_uv": abs(average[peak]),
+                "expected_peak_uv": abs(wanted[peak]),
+                "average_peak_uv": average[peak] * np.sign(wanted[peak]),
                 "standard_error_uv": deviation[peak] / root,
-                "template_cosine": float((average[large] * template[large]).sum() / norm)
-                if norm > 0
-                else np.nan,
+                "average_cosine": (average[large] * wanted[large]).sum() / norm if norm else np.nan,
             }
         )
     return (
@@ -75,6 +66,28 @@ def measure_true_units(truth: GroundTruth, seed: int) -> pd.DataFrame:
         .reset_index(drop=True)
         .assign(**pd.DataFrame(rows), shortest_interval_ms=_shortest_intervals_ms(sorting))
     )
+
+
+def _average_spikes(
+    sorting: si.BaseSorting, recording: si.BaseRecording, window: tuple[int, int], seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Average and deviation of each unit's spikes on a recording in µV: (units, frames, channels).
+
+    `window` are the frames before and after a spike.
+    """
+    milliseconds = 1000.0 / recording.get_sampling_frequency()
+    filtered = highpass_filter(recording, freq_min=_HIGHPASS_HZ, dtype="float32")
+    analyzer = si.create_sorting_analyzer(sorting, filtered, sparse=False)
+    analyzer.compute("random_spikes", max_spikes_per_unit=_SPIKES_PER_UNIT, seed=seed)
+    analyzer.compute(
+        "templates",
+        ms_before=window[0] * milliseconds,
+        ms_after=window[1] * milliseconds,
+        operators=["average", "std"],
+        progress_bar=False,
+    )
+    templates = analyzer.get_extension("templates")
+    return templates.get_templates(operator="average"), templates.get_templates(operator="std")
 
 
 def measure_spectra(truth: GroundTruth, seed: int) -> pd.DataFrame:
@@ -129,8 +142,6 @@ def cut_excerpt(truth: GroundTruth, duration_ms: float = 100.0, channels: int = 
         One row per frame and channel: channel, x_um, depth_um, time_ms from the excerpt's start,
         trace_uv, and unit, whose spike peaks there, if one does.
     """
-    from spikeinterface.preprocessing import highpass_filter, scale_to_uV
-
     recording = truth.recording
     frequency = recording.get_sampling_frequency()
     frames = min(recording.get_num_frames(), round(duration_ms * frequency / 1000.0))
