@@ -34,7 +34,9 @@ def datasets_of(kind):
 def replicates_of(dataset):
     """What is only read has no other random seed, hence one replicate."""
     kind, parameters = study.datasets[dataset].kind, study.datasets[dataset].parameters
-    only_read = kind in ("recorded", "paired") or (kind == "mearec" and "path" in parameters)
+    only_read = kind in ("recorded", "paired") or (
+        kind == "mearec" and "path" in parameters
+    )
     return range(1 if only_read else study.replicates)
 
 
