@@ -16,7 +16,12 @@ import tempfile
 import time
 from collections.abc import Callable
 
-from ephys_deepinterpolation.ground_truth import GroundTruth, generate_synthetic
+from ephys_deepinterpolation.ground_truth import (
+    GroundTruth,
+    generate_hybrid,
+    generate_surrogate,
+    generate_synthetic,
+)
 
 
 def synthetic(channels: int, seconds: float) -> GroundTruth:
@@ -68,9 +73,42 @@ def synthetic_with_everything(channels: int, seconds: float) -> GroundTruth:
     )
 
 
+def quiet_tissue(channels: int, seconds: float) -> GroundTruth:
+    """Correlated noise and one unit, to stand in for a real recording."""
+    rates = {"firing_rate_hz": [1.0, 1.0]}
+    return generate_synthetic(
+        probe="NP2003",
+        channels=channels,
+        sampling_frequency_hz=30_000.0,
+        duration_s=seconds,
+        gain_uv_per_bit=0.763,
+        units={"number": 1, "peak_uv": [50.0, 50.0]} | rates,
+        background={"number": 0, "peak_uv": [3.0, 3.0]} | rates,
+        noise={
+            "correlated": {"level_uv": 8.0, "spatial_decay_um": 40.0, "time_constant_ms": 0.1},
+            "independent": {"level_uv": 4.0},
+        },
+        seed=2,
+    )
+
+
+def surrogate(channels: int, seconds: float) -> GroundTruth:
+    """Draw on the noise of a second; a unit per three channels."""
+    units = {"number": channels // 3, "peak_uv": [20.0, 200.0], "firing_rate_hz": [1.0, 20.0]}
+    return generate_surrogate(quiet_tissue(channels, 1.0).recording, seconds, units, seed=1)
+
+
+def hybrid(channels: int, seconds: float) -> GroundTruth:
+    """Put a unit per three channels into a host, whose making is part of the time."""
+    units = {"number": channels // 3, "peak_uv": [20.0, 200.0], "firing_rate_hz": [1.0, 20.0]}
+    return generate_hybrid(quiet_tissue(channels, seconds).recording, units, seed=1)
+
+
 KINDS: dict[str, Callable[[int, float], GroundTruth]] = {
     "synthetic": synthetic,
     "synthetic-with-everything": synthetic_with_everything,
+    "surrogate": surrogate,
+    "hybrid": hybrid,
 }
 
 

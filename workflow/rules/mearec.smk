@@ -46,7 +46,7 @@ rule simulate_templates:
     message:
         "Simulate templates {wildcards.templates}"
     shell:
-        "{params.python} {params.script} {params.parameters:q} {output} {threads} > {log} 2>&1"
+        "{params.python:q} {params.script:q} {params.parameters:q} {output} {threads} > {log} 2>&1"
 
 
 rule simulate_recording:
@@ -64,7 +64,7 @@ rule simulate_recording:
     conda:
         "../../envs/mearec.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=mearec_memory,
         runtime=240,
     params:
         python=mearec_python,
@@ -76,7 +76,7 @@ rule simulate_recording:
     message:
         "Simulate {wildcards.dataset}, replicate {wildcards.replicate}"
     shell:
-        "{params.python} {params.script} {params.parameters:q} {params.seed} {input.templates} {output} > {log} 2>&1"
+        "{params.python:q} {params.script:q} {params.parameters:q} {params.seed} {input.templates} {output} > {log} 2>&1"
 
 
 rule read_mearec:

@@ -40,6 +40,13 @@ def mearec_templates():
     }
 
 
+def mearec_memory(wildcards):
+    """MEArec maps whole recordings: 0.14 MB per channel and second, as measured at 32 channels."""
+    simulation = mearec_parameters(wildcards)["simulation"]
+    size = simulation["templates"]["channels"] * simulation["duration_s"]
+    return round(1500 + 0.14 * size)
+
+
 def mearec_recording(wildcards):
     """A recording of the user's own, or one to be simulated."""
     if "simulation" in mearec_parameters(wildcards):
