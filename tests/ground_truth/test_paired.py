@@ -97,9 +97,9 @@ def test_what_was_read_can_be_saved_and_checked(spe1, tmp_path):
     np.testing.assert_array_equal(loaded.recording.get_traces(), truth.recording.get_traces())
     assert loaded.facts == truth.facts
     checked = measure_true_units(loaded, seed=1).loc[0]
-    assert checked["template_cosine"] > 0.999
+    assert checked["average_cosine"] > 0.999
     error = checked["standard_error_uv"]
-    assert checked["average_peak_uv"] == pytest.approx(checked["peak_uv"], abs=error)
+    assert checked["average_peak_uv"] == pytest.approx(checked["expected_peak_uv"], abs=error)
     assert error == pytest.approx(checked["peak_standard_error_uv"], rel=0.05)
 
 

@@ -36,7 +36,7 @@ def test_a_cell_of_spe_1_becomes_ground_truth_by_its_preset(tmp_path):
     assert (nearest <= 1).mean() > 0.97
     unit = pd.read_parquet(folder / checks[0]).iloc[0]
     assert (unit["kind"], unit["spikes"]) == ("paired", len(found))
-    assert unit["template_cosine"] > 0.99
+    assert unit["average_cosine"] > 0.99
     assert truth.facts["alignment"]["rate"] == pytest.approx(1 / (1 + PATCH_DRIFT), abs=1e-5)
     shutil.rmtree(folder)
 
