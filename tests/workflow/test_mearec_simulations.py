@@ -7,6 +7,7 @@ interpreter may be named by the variable MEAREC_PYTHON. Without one there is not
 import json
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 from scipy.signal import welch
 
+from ephys_deepinterpolation.ground_truth.checks import measure_true_units
 from ephys_deepinterpolation.ground_truth.mearec import neuropixels, read_mearec
 from example_mearec import CHANNELS, write_templates
 
@@ -251,3 +253,17 @@ def test_templates_are_simulated_as_asked_and_again_to_the_byte(tmp_path):
     assert (np.abs(templates[:, 0].min(axis=(1, 2))) >= 20.0).all()
     assert ((places[..., 0] >= 10.0) & (places[..., 0] <= 40.0)).all()
     assert np.diff(places[..., 2], axis=1) == pytest.approx(np.full((13, 4), 1.0))
+
+
+def test_a_long_recording_made_in_pieces_is_one_recording(simulate):
+    truth = truth_of(simulate(duration_s=70.0, noise=WHITE | {"level_uv": 2.0}))
+    assert truth.recording.get_num_frames() == 70 * FREQUENCY
+    late = truth.sorting.frame_slice(int(60 * FREQUENCY), int(70 * FREQUENCY))
+    recording = truth.recording.frame_slice(int(60 * FREQUENCY), int(70 * FREQUENCY))
+    assert (late.count_num_spikes_per_unit(outputs="array") > 10).all()
+    after = replace(truth, recording=recording, sorting=late, noise_free=None)
+    units = measure_true_units(after, seed=0)
+    assert (units["average_cosine"] > 0.99).all()
+    first = truth.sorting.frame_slice(0, int(10 * FREQUENCY))
+    for unit in truth.sorting.unit_ids:
+        assert not np.array_equal(late.get_unit_spike_train(unit), first.get_unit_spike_train(unit))

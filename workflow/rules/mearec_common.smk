@@ -41,10 +41,11 @@ def mearec_templates():
 
 
 def mearec_memory(wildcards):
-    """MEArec maps whole recordings: 0.14 MB per channel and second, as measured at 32 channels."""
+    """MEArec maps what drifts, and far neurons, as a whole: 0.14 MB per channel and second."""
     simulation = mearec_parameters(wildcards)["simulation"]
-    size = simulation["templates"]["channels"] * simulation["duration_s"]
-    return round(1500 + 0.14 * size)
+    whole = simulation["drift"] or simulation["noise"]["mode"] == "far-neurons"
+    mapped = simulation["duration_s"] if whole else min(simulation["duration_s"], 60)
+    return round(1500 + 0.14 * simulation["templates"]["channels"] * mapped)
 
 
 def mearec_recording(wildcards):

@@ -20,6 +20,7 @@ from pathlib import Path
 import h5py
 import MEArec
 import MEAutility
+import neo
 import numpy as np
 from MEArec.generators.recgensteps import (
     chunk_distance_correlated_noise_,
@@ -28,6 +29,9 @@ from MEArec.generators.recgensteps import (
 from MEArec.tools import save_recording_to_file
 
 _CHUNK_S = 2.0
+# MEArec holds a whole recording: a long one is simulated in pieces, with no spike near a seam.
+_PIECE_S = 60.0
+_GUARD_S = 0.02
 _SEAM_S = 0.02
 _SEEDS = ("spiketrains", "templates", "convolution", "noise")
 
@@ -42,10 +46,10 @@ def main(parameters, seed, templates, output):
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}~") as folder:
         os.chdir(folder)
         settings = recording_parameters(parameters, seeds)
-        spikes = simulate(generator, settings, noise_level_uv=0.0)
+        pieces = spike_pieces(generator, settings)
         noise = noise_chunks(generator, settings, parameters["noise"], seeds["noise"])
         unfinished = Path(folder) / output.name
-        write(spikes, noise, settings, unfinished)
+        write(pieces, noise, settings, unfinished)
         unfinished.replace(output)
         os.chdir(output.parent)
 
@@ -161,17 +165,15 @@ def noise_parameters(noise):
     }
 
 
-def simulate(templates, settings, noise_level_uv, spikes=None):
-    """Run MEArec's own generator; its traces lie in files of the current folder."""
+def simulate(templates, settings, noise_level_uv, spikes, folder):
+    """Run MEArec's own generator; its traces lie in files of a folder."""
     settings = {name: dict(section) for name, section in settings.items()}
     settings["recordings"]["noise_level"] = noise_level_uv
-    if spikes is None:
-        spikes = MEArec.gen_spiketrains(
-            settings["spiketrains"], seed=settings["seeds"]["spiketrains"]
-        )
     generator = MEArec.RecordingGenerator(spikes, templates, settings)
     try:
-        generator.generate_recordings(tmp_mode="memmap", tmp_folder=Path.cwd(), verbose=False)
+        generator.generate_recordings(
+            tmp_mode="memmap", tmp_folder=folder.absolute(), verbose=False
+        )
     except RuntimeError as error:
         sys.exit(
             f"MEArec finds too few templates that fit (its words: {error}): ask for more of them "
@@ -179,6 +181,38 @@ def simulate(templates, settings, noise_level_uv, spikes=None):
             "wider range of peaks"
         )
     return generator
+
+
+def spike_pieces(templates, settings):
+    """Simulate the spikes alone, piece after piece; those that drift in one piece.
+
+    Yields
+    ------
+    neo.SpikeTrain list, RecordingGenerator
+        Spikes from the start of the piece on, and what MEArec made of them.
+    """
+    duration = settings["spiketrains"]["duration"]
+    seeds = settings["seeds"]
+    whole = MEArec.gen_spiketrains(settings["spiketrains"], seed=seeds["spiketrains"]).spiketrains
+    length = duration if settings["recordings"]["drifting"] else _PIECE_S
+    starts = np.arange(0, duration, length)
+    states = np.random.SeedSequence(seeds["convolution"]).generate_state(len(starts))
+    for start, state in zip(starts, states, strict=True):
+        end = min(start + length, duration)
+        trains = [spikes_between(train, start, end, duration) for train in whole]
+        custom = MEArec.SpikeTrainGenerator(params={"custom": True}, spiketrains=trains)
+        own = settings | {"seeds": seeds | {"convolution": int(state)}}
+        with tempfile.TemporaryDirectory(dir=".") as folder:
+            yield trains, simulate(templates, own, 0.0, custom, Path(folder))
+
+
+def spikes_between(train, start, end, duration):
+    """Cut spikes out of a train, those away from a seam, and count time from the cut."""
+    times = train.times.rescale("s").magnitude
+    first = start + _GUARD_S if start > 0 else 0
+    last = end - _GUARD_S if end < duration else duration
+    inside = times[(times >= first) & (times < last)] - start
+    return neo.SpikeTrain(inside, units="s", t_stop=end - start, **train.annotations)
 
 
 def noise_chunks(templates, settings, noise, seed):
@@ -191,7 +225,12 @@ def noise_chunks(templates, settings, noise, seed):
     frequency = settings["recordings"]["fs"]
     frames = int(settings["spiketrains"]["duration"] * frequency)
     starts = range(0, frames, int(_CHUNK_S * frequency))
-    if noise["level_uv"] == 0 or noise["mode"] == "far-neurons":
+    if noise["level_uv"] == 0:
+        channels = len(MEAutility.return_mea(info=templates.info["electrodes"]).positions)
+        for start in starts:
+            yield np.zeros((min(starts.step, frames - start), channels), "float32")
+        return
+    if noise["mode"] == "far-neurons":
         whole = far_neurons(templates, settings, noise)
         for start in starts:
             yield whole[start : start + starts.step]
@@ -233,31 +272,47 @@ def distance_covariance(positions, half_distance_um):
 
 
 def far_neurons(templates, settings, noise):
-    """Simulate many small neurons and nothing else; zeros for a level of 0."""
+    """Simulate many small neurons and nothing else."""
     settings = settings | {"recordings": settings["recordings"] | {"drifting": False}}
     nobody = MEArec.SpikeTrainGenerator(params={"custom": True}, spiketrains=[])
-    return simulate(templates, settings, noise["level_uv"], spikes=nobody).recordings
+    return simulate(templates, settings, noise["level_uv"], nobody, Path.cwd()).recordings
 
 
-def write(spikes, noise, settings, path):
+def write(pieces, noise, settings, path):
     """Write MEArec's file, its traces chunk by chunk."""
-    noise_free = spikes.recordings
-    spikes.templates = mean_templates(spikes)
-    # Traces follow below; time stamps are frames over the sampling frequency.
-    spikes.recordings, spikes.timestamps = [], []
-    spikes.info["recordings"].update(settings["recordings"])
+    duration = settings["spiketrains"]["duration"]
+    frames = int(duration * settings["recordings"]["fs"])
+    first, whole, start = None, [], 0
     with h5py.File(path, "w") as file:
         file.attrs["mearec_version"] = MEArec.__version__
-        save_recording_to_file(spikes, file, include_spike_traces=False)
-        alone = file.create_dataset("noise_free", noise_free.shape, "float32")
-        together = file.create_dataset("recordings", noise_free.shape, "float32")
-        together.attrs["gain_to_uV"] = 1.0
-        start = 0
-        for chunk in noise:
-            here = slice(start, start + len(chunk))
-            alone[here] = noise_free[here]
-            together[here] = noise_free[here] + chunk
-            start += len(chunk)
+        for trains, piece in pieces:
+            noise_free = piece.recordings
+            if first is None:
+                first = piece
+                whole = [[] for _ in trains]
+                first.templates = mean_templates(piece)
+                shape = (frames, noise_free.shape[1])
+                alone = file.create_dataset("noise_free", shape, "float32")
+                together = file.create_dataset("recordings", shape, "float32")
+                together.attrs["gain_to_uV"] = 1.0
+            for times, train in zip(whole, trains, strict=True):
+                offset = start / settings["recordings"]["fs"]
+                times.append(train.times.rescale("s").magnitude + offset)
+            done = 0
+            while done < len(noise_free):
+                chunk = next(noise)
+                here = slice(start, start + len(chunk))
+                alone[here] = noise_free[done : done + len(chunk)]
+                together[here] = alone[here] + chunk
+                start, done = here.stop, done + len(chunk)
+            # Of the first piece all but its traces is kept; time stamps say nothing.
+            piece.recordings, piece.timestamps = [], []
+        first.spiketrains = [
+            neo.SpikeTrain(np.concatenate(times), units="s", t_stop=duration, **train.annotations)
+            for times, train in zip(whole, first.spiketrains, strict=True)
+        ]
+        first.info["recordings"].update(settings["recordings"])
+        save_recording_to_file(first, file, include_spike_traces=False)
 
 
 def mean_templates(spikes):
