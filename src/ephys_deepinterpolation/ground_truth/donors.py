@@ -22,7 +22,7 @@ from ephys_deepinterpolation.ground_truth.recorded import described_path, read_d
 # Places (units, 2) in µm -> templates (units, frames, contacts).
 Placing = Callable[[np.ndarray], np.ndarray]
 
-_MS_BEFORE, _MS_AFTER = 1.5, 3.0
+MS_BEFORE, MS_AFTER = 1.5, 3.0
 _SPATIAL_DECAY_UM = (20.0, 50.0)
 _DISTANCE_UM = (5.0, 40.0)
 _SPIKES_PER_DONOR = 500
@@ -31,12 +31,13 @@ _REACH_UM = 150.0
 
 def frames_before(sampling_frequency: float) -> int:
     """Frames of a placed template before its peak."""
-    return round(_MS_BEFORE * sampling_frequency / 1000.0)
+    # As SpikeInterface rounds where it puts the peak.
+    return round(MS_BEFORE * sampling_frequency / 1000.0)
 
 
 def frames_after(sampling_frequency: float) -> int:
     """Frames of a placed template from its peak on."""
-    return round(_MS_AFTER * sampling_frequency / 1000.0)
+    return round(MS_AFTER * sampling_frequency / 1000.0)
 
 
 def widths_ms(templates: np.ndarray, sampling_frequency: float) -> np.ndarray:
@@ -92,8 +93,8 @@ def generator_placing(
             contacts,
             np.column_stack([places, distances]),
             sampling_frequency,
-            _MS_BEFORE,
-            _MS_AFTER,
+            MS_BEFORE,
+            MS_AFTER,
             seed=seed,
             unit_params=shape,
         )

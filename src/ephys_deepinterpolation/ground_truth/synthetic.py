@@ -16,6 +16,12 @@ from spikeinterface.core.generate import (
 from spikeinterface.preprocessing import astype, scale
 
 from ephys_deepinterpolation.ground_truth.base import GroundTruth
+from ephys_deepinterpolation.ground_truth.donors import (
+    MS_AFTER,
+    MS_BEFORE,
+    frames_before,
+    widths_ms,
+)
 from ephys_deepinterpolation.ground_truth.motion import Motion, displacements
 from ephys_deepinterpolation.ground_truth.noise import SumRecording, noise_parts
 from ephys_deepinterpolation.ground_truth.probes import build_probe, shanks_of
@@ -33,7 +39,6 @@ from ephys_deepinterpolation.ground_truth.trains import (
 )
 from ephys_deepinterpolation.seeds import derive_seed
 
-_MS_BEFORE, _MS_AFTER = 1.5, 3.0
 _SPATIAL_DECAY_UM = (20.0, 50.0)
 _SILENT_UV = 0.05
 _DISPLACEMENT_STEP_UM = 2.0
@@ -168,7 +173,7 @@ def generate_synthetic(
     motions = [Motion(**motion) for motion in drift or []]
     variation = _vary_spikes(sorting, made, contacts, duration_s, sub_frame_jitter, motions, seed)
     moved = _make_templates(made, contacts, sampling_frequency_hz, variation)
-    nbefore = _frames_before(sampling_frequency_hz)
+    nbefore = frames_before(sampling_frequency_hz)
     canvas = si.generate_recording(
         num_channels=channels,
         sampling_frequency=sampling_frequency_hz,
@@ -197,7 +202,7 @@ def generate_synthetic(
             unit_ids=sorting.unit_ids,
             probe=contacts,
         ),
-        units=table.assign(width_ms=_trough_to_peak_ms(templates, sampling_frequency_hz)),
+        units=table.assign(width_ms=widths_ms(templates, sampling_frequency_hz)),
         variation=variation,
         displaced=moved if motions else None,
         noise=parts,
@@ -377,8 +382,8 @@ def _unit_templates(
         probe.contact_positions,
         locations,
         sampling_frequency,
-        _MS_BEFORE,
-        _MS_AFTER,
+        MS_BEFORE,
+        MS_AFTER,
         unit_params={
             key: np.repeat(values[index], len(grid)) for key, values in units.shapes.items()
         },
@@ -388,16 +393,3 @@ def _unit_templates(
     silent = np.abs(templates).max(axis=(0, 1)) < _SILENT_UV
     templates[:, :, silent] = 0.0
     return templates
-
-
-def _trough_to_peak_ms(templates: np.ndarray, sampling_frequency: float) -> np.ndarray:
-    """Time from the trough to the peak after it, on the channel where each template is largest."""
-    before = _frames_before(sampling_frequency)
-    largest = np.abs(templates).max(axis=1).argmax(axis=1)
-    after = templates[np.arange(len(templates)), before:, largest]
-    return after.argmax(axis=1) * 1000.0 / sampling_frequency
-
-
-def _frames_before(sampling_frequency: float) -> int:
-    # As SpikeInterface rounds where it puts the peak.
-    return round(_MS_BEFORE * sampling_frequency / 1000.0)
