@@ -28,6 +28,7 @@ def study(
                     "replicate": replicate,
                     "condition": name,
                     "sorter": sorter,
+                    "repeat": 0,
                     "unit": [f"units-{index:03d}" for index in range(count)],
                     "background": False,
                     "status": "ok",

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 _RESAMPLES = 2000
-_PAIR = ["dataset", "replicate", "sorter", "unit"]
+_PAIR = ["dataset", "replicate", "sorter", "repeat", "unit"]
 
 
 def paired_effects(

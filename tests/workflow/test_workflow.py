@@ -107,7 +107,7 @@ def test_a_study_ends_with_tables_figures_and_one_report(finished):
 
 def test_the_units_table_has_one_row_per_true_unit_condition_and_sorter(finished):
     units = tables_of(finished)["units"]
-    keys = ["dataset", "replicate", "condition", "sorter", "unit"]
+    keys = ["dataset", "replicate", "condition", "sorter", "repeat", "unit"]
     assert not units.duplicated(keys).any()
     assert len(units) == (4 + 4) * 2 * 1
     assert units.loc[~units["background"], "peak_uv"].between(40, 200).all()

@@ -114,6 +114,7 @@ other_conditions = [name for name in study.conditions if name != study.reference
 wildcard_constraints:
     dataset=one_of(study.datasets),
     replicate=r"\d+",
+    repeat=r"\d+",
     condition=one_of(study.conditions),
     sorter=one_of(study.sorters),
     model=one_of(study.models),

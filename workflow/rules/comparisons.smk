@@ -5,13 +5,13 @@ rule compare:
     input:
         truth="results/ground_truth/{dataset}/{replicate}",
         condition="results/conditions/{dataset}/{replicate}/{condition}",
-        sorting="results/sortings/{dataset}/{replicate}/{condition}/{sorter}",
+        sorting="results/sortings/{dataset}/{replicate}/{condition}/{sorter}/{repeat}",
         reference_noise=f"results/artifacts/{{dataset}}/{{replicate}}/{study.reference}/noise.parquet",
     output:
-        units="results/comparisons/{dataset}/{replicate}/{condition}/{sorter}/units.parquet",
-        sortings="results/comparisons/{dataset}/{replicate}/{condition}/{sorter}/sortings.parquet",
+        units="results/comparisons/{dataset}/{replicate}/{condition}/{sorter}/{repeat}/units.parquet",
+        sortings="results/comparisons/{dataset}/{replicate}/{condition}/{sorter}/{repeat}/sortings.parquet",
     log:
-        "results/logs/comparisons/{dataset}/{replicate}/{condition}/{sorter}.log",
+        "results/logs/comparisons/{dataset}/{replicate}/{condition}/{sorter}/{repeat}.log",
     conda:
         "../../envs/generation.yaml"
     resources:
@@ -35,9 +35,10 @@ table_parts = {
     },
     **{
         name: per_dataset(
-            f"results/comparisons/{{dataset}}/{{replicate}}/{{condition}}/{{sorter}}/{name}.parquet",
+            f"results/comparisons/{{dataset}}/{{replicate}}/{{condition}}/{{sorter}}/{{repeat}}/{name}.parquet",
             condition=study.conditions,
             sorter=study.sorters,
+            repeat=range(study.repeats),
         )
         for name in ("units", "sortings")
     },

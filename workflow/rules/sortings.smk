@@ -1,9 +1,10 @@
-# One sorting for each dataset, replicate, condition and sorter.
+# One sorting for each dataset, replicate, condition, sorter and repeat.
 
 all_sortings = per_dataset(
-    "results/sortings/{dataset}/{replicate}/{condition}/{sorter}",
+    "results/sortings/{dataset}/{replicate}/{condition}/{sorter}/{repeat}",
     condition=study.conditions,
     sorter=study.sorters,
+    repeat=range(study.repeats),
 )
 
 
@@ -11,9 +12,11 @@ rule sort:
     input:
         condition="results/conditions/{dataset}/{replicate}/{condition}",
     output:
-        directory("results/sortings/{dataset}/{replicate}/{condition}/{sorter}"),
+        directory(
+            "results/sortings/{dataset}/{replicate}/{condition}/{sorter}/{repeat}"
+        ),
     log:
-        "results/logs/sortings/{dataset}/{replicate}/{condition}/{sorter}.log",
+        "results/logs/sortings/{dataset}/{replicate}/{condition}/{sorter}/{repeat}.log",
     conda:
         "../../envs/sorters.yaml"
     threads: lambda wildcards: study.sorter_settings[wildcards.sorter]["threads"]
@@ -32,8 +35,9 @@ rule sort:
             wildcards.dataset,
             wildcards.replicate,
             wildcards.sorter,
+            wildcards.repeat,
         ),
     message:
-        "Sort {wildcards.dataset}, {wildcards.condition}, with {wildcards.sorter}"
+        "Sort {wildcards.dataset}, {wildcards.condition}, with {wildcards.sorter}, repeat {wildcards.repeat}"
     script:
         "../scripts/sort.py"

@@ -29,6 +29,7 @@ keys = {
     "replicate": int(snakemake.wildcards.replicate),
     "condition": snakemake.wildcards.condition,
     "sorter": snakemake.wildcards.sorter,
+    "repeat": int(snakemake.wildcards.repeat),
     "model_saw_recording": facts["model_saw_recording"],
 }
 write_table(units.assign(**keys), snakemake.output.units)

@@ -28,7 +28,7 @@ class Study:
 
     Attributes
     ----------
-    seed, replicates : int
+    seed, replicates, repeats : int
     conditions, sorters : tuple of str
         The names to run, in the order of the configuration.
     reference : str
@@ -43,6 +43,7 @@ class Study:
 
     seed: int
     replicates: int
+    repeats: int
     conditions: tuple[str, ...]
     reference: str
     sorters: tuple[str, ...]
@@ -113,6 +114,7 @@ def read_study(
     return Study(
         seed=study["seed"],
         replicates=study["replicates"],
+        repeats=study["repeats"],
         conditions=tuple(study["conditions"]),
         reference=study["reference"],
         sorters=tuple(study["sorters"]),

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from ephys_deepinterpolation.figures import style
 
-PAIR = ["dataset", "replicate", "sorter", "unit"]
+PAIR = ["dataset", "replicate", "sorter", "repeat", "unit"]
 COLOUR_MAP = "viridis"
 
 
@@ -28,7 +28,7 @@ def pair_accuracies(units: pd.DataFrame, reference: str, condition: str) -> pd.D
     Returns
     -------
     DataFrame
-        `dataset`, `replicate`, `sorter`, `unit`, `peak_uv`, `before`, `after`.
+        `dataset`, `replicate`, `sorter`, `repeat`, `unit`, `peak_uv`, `before`, `after`.
     """
     known = style.asked_units(units).dropna(subset=["accuracy"])
     before = known.loc[known["condition"] == reference, [*PAIR, "peak_uv", "accuracy"]]
