@@ -1,4 +1,4 @@
-"""Sortings held against the truth, as tidy tables."""
+"""A sorting held against the truth: one row per true unit, and one per sorting."""
 
 import numpy as np
 import pandas as pd
