@@ -40,15 +40,26 @@ def replicates_of(dataset):
     return range(1 if only_read else study.replicates)
 
 
+def conditions_of(dataset):
+    """The conditions that exist for a dataset: an oracle needs to know its parts."""
+    return study.conditions_of(dataset)
+
+
 def per_dataset(pattern, **others):
-    """Expand a pattern over datasets, their replicates and any other wildcards."""
-    return [
-        path
-        for dataset in study.datasets
-        for path in expand(
-            pattern, dataset=dataset, replicate=replicates_of(dataset), **others
-        )
-    ]
+    """Expand a pattern over datasets, their replicates and any other wildcards.
+
+    Of conditions, if it has that wildcard, only those that exist for the dataset.
+    """
+    paths = []
+    for dataset in study.datasets:
+        values = {"dataset": dataset, "replicate": replicates_of(dataset), **others}
+        if "condition" in others:
+            exist = conditions_of(dataset)
+            values["condition"] = [
+                name for name in others["condition"] if name in exist
+            ]
+        paths += expand(pattern, **values)
+    return paths
 
 
 def seed_of(*names):

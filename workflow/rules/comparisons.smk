@@ -49,7 +49,7 @@ table_parts = {
     "traces": [
         f"results/artifacts/{dataset}/0/{condition}/traces.parquet"
         for dataset in study.datasets
-        for condition in study.conditions
+        for condition in conditions_of(dataset)
     ],
     "models": [str(Path(model).with_name("summary.csv")) for model in all_models],
     "training": [str(Path(model).with_name("history.csv")) for model in all_models],

@@ -146,6 +146,7 @@ figure_list = [
         ("conditions", "traces", f"traces-{dataset}-{condition}")
         for dataset in study.datasets
         for condition in other_conditions
+        if condition in conditions_of(dataset)
     ),
     ("sortings", "sortings", "sortings"),
     *(

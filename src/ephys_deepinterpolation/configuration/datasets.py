@@ -51,6 +51,19 @@ class Dataset:
     description: str = ""
 
 
+def known_parts(dataset: Dataset) -> frozenset[str]:
+    """Name the parts that `GroundTruth.parts` will know of a dataset, none where it knows none."""
+    parameters = dataset.parameters
+    if dataset.kind == "synthetic":
+        background = {"background"} if parameters["background"]["number"] else set()
+        return frozenset({"units", *background, *parameters["noise"]})
+    if dataset.kind == "mearec" and "simulation" in parameters:
+        return frozenset({"units", parameters["simulation"]["noise"]["mode"]})
+    # What a real recording is without the spikes put into it.
+    rest = {"surrogate": "surrogate", "hybrid": "host"}
+    return frozenset({"units", rest[dataset.kind]} if dataset.kind in rest else ())
+
+
 @dataclass(frozen=True)
 class Entry:
     """A dataset as written: its place and its cells by column."""

@@ -17,6 +17,7 @@ from ephys_deepinterpolation.configuration.problems import (
 )
 
 DENOISING_STEP = "deepinterpolate"
+ORACLE_STEP = "oracle"
 
 
 def study_problems(settings: dict[str, Any], root: Place) -> Iterator[str]:
@@ -44,6 +45,14 @@ def study_problems(settings: dict[str, Any], root: Place) -> Iterator[str]:
 def _step_names(pipeline: Any) -> list[str]:
     steps = pipeline if isinstance(pipeline, list) else []
     return [name for step in steps if isinstance(name := mapping(step).get("name"), str)]
+
+
+def parts_needed(pipeline: list[dict[str, Any]]) -> set[str] | None:
+    """Name the parts of a recording that an oracle's shares speak of, None without an oracle."""
+    for step in pipeline:
+        if step["name"] == ORACLE_STEP:
+            return set(mapping(mapping(step.get("params")).get("shares")))
+    return None
 
 
 def source_problems(settings: dict[str, Any], root: Place) -> Iterator[str]:

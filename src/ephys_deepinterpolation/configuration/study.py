@@ -5,7 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ephys_deepinterpolation.configuration.datasets import Dataset, read_dataset, read_entries
+from ephys_deepinterpolation.configuration.datasets import (
+    Dataset,
+    known_parts,
+    read_dataset,
+    read_entries,
+)
 from ephys_deepinterpolation.configuration.problems import ConfigurationError, Place
 from ephys_deepinterpolation.configuration.schemas import (
     CONFIG_SCHEMA,
@@ -16,6 +21,7 @@ from ephys_deepinterpolation.configuration.sections import (
     DENOISING_STEP,
     condition_problems,
     model_problems,
+    parts_needed,
     sorter_problems,
     source_problems,
     study_problems,
@@ -52,6 +58,16 @@ class Study:
     models: dict[str, dict[str, Any]] = field(repr=False)
     sorter_settings: dict[str, dict[str, Any]] = field(repr=False)
     sources: dict[str, dict[str, Any]] = field(repr=False)
+
+    def conditions_of(self, dataset: str) -> tuple[str, ...]:
+        """Name the conditions that exist for a dataset: an oracle needs to know its parts."""
+        known = known_parts(self.datasets[dataset])
+        return tuple(
+            condition
+            for condition in self.conditions
+            if (needed := parts_needed(self.pipelines[condition])) is None
+            or (known and needed <= known)
+        )
 
     def model_of(self, condition: str) -> str | None:
         """Name the model that a condition denoises with, None where it does not."""
