@@ -94,7 +94,7 @@ def test_gaussian_noise_crosses_as_often_as_is_expected_of_it(smooth_frames):
         traces = gaussian_filter1d(traces, smooth_frames, axis=0)
     recording = recording_of((7.0 * traces / traces.std() + 50.0).astype(np.float32))
     table = count_crossings(recording, recording, THRESHOLDS, seed=1)
-    counted, expected = table["crossings_per_channel_s"], table["expected_per_channel_s"]
+    counted, expected = table["crossings_per_channel_s"], table["gaussian_per_channel_s"]
     assert counted[0] == pytest.approx(expected[0], rel=0.04)
     assert counted[1] == pytest.approx(expected[1], rel=0.08)
     np.testing.assert_allclose(table["reference_crossings_per_channel_s"], counted)
@@ -111,7 +111,7 @@ def test_every_planted_event_is_counted_once():
         traces[start : start + 9] += template
     table = count_crossings(recording_of(traces), recording_of(traces), [6.0], seed=1)
     rate = len(starts) / (frames / FREQUENCY)
-    assert table["expected_per_channel_s"][0] < 1e-3
+    assert table["gaussian_per_channel_s"][0] < 1e-3
     assert table["crossings_per_channel_s"][0] == pytest.approx(rate, rel=0.01)
 
 
@@ -136,7 +136,7 @@ def test_quieter_noise_crosses_its_own_thresholds_as_often_but_the_references_le
     loud, quiet = recording_of(traces), recording_of(traces / 2)
     table = count_crossings(quiet, loud, THRESHOLDS, seed=1)
     same = count_crossings(loud, loud, THRESHOLDS, seed=1)
-    columns = ["crossings_per_channel_s", "expected_per_channel_s"]
+    columns = ["crossings_per_channel_s", "gaussian_per_channel_s"]
     np.testing.assert_allclose(table[columns], same[columns], rtol=1e-3)
     np.testing.assert_allclose(table["noise_uv"], same["noise_uv"] / 2, rtol=1e-5)
     # Half as loud, twice the threshold.

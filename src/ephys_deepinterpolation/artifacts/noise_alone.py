@@ -86,7 +86,7 @@ def count_crossings(
     Returns
     -------
     pandas.DataFrame
-        One row per threshold: threshold, crossings_per_channel_s, expected_per_channel_s (of
+        One row per threshold: threshold, crossings_per_channel_s, gaussian_per_channel_s (of
         Gaussian noise with the output's correlation between neighbouring frames),
         reference_crossings_per_channel_s (beyond multiples of the reference's deviation),
         noise_uv (median over channels of the output's deviation), channels, seconds. Channels
@@ -115,7 +115,7 @@ def count_crossings(
         {
             "threshold": [float(threshold) for threshold in thresholds],
             "crossings_per_channel_s": rates[0],
-            "expected_per_channel_s": [
+            "gaussian_per_channel_s": [
                 gaussian_crossings(threshold, correlations).mean() * output.sampling_frequency
                 if channels
                 else np.nan

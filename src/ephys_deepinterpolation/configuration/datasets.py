@@ -51,6 +51,10 @@ class Dataset:
     description: str = ""
 
 
+# Parts of the noise that hold spikes of their own: a real host, MEArec's many small neurons.
+NOISE_WITH_SPIKES = frozenset({"host", "far-neurons"})
+
+
 def known_parts(dataset: Dataset) -> frozenset[str]:
     """Name the parts that `GroundTruth.parts` will know of a dataset, none where it knows none."""
     parameters = dataset.parameters

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from ephys_deepinterpolation.configuration.datasets import (
+    NOISE_WITH_SPIKES,
     Dataset,
     known_parts,
     read_dataset,
     read_entries,
 )
+from ephys_deepinterpolation.configuration.endpoints import endpoint_problems
 from ephys_deepinterpolation.configuration.problems import ConfigurationError, Place
 from ephys_deepinterpolation.configuration.schemas import (
     CONFIG_SCHEMA,
@@ -43,8 +45,10 @@ class Study:
         In the order of the table.
     pipelines : dict of str to list of dict
         The steps of every defined condition, each with `name` and `params`.
-    models, sorter_settings, sources : dict of str to dict
-        The sections `models`, `sorters` and `sources` of the configuration.
+    models, sorter_settings, sources, endpoints : dict of str to dict
+        The sections `models`, `sorters`, `sources` and `endpoints` of the configuration.
+    artifacts : dict
+        The section `artifacts`.
     """
 
     seed: int
@@ -58,6 +62,8 @@ class Study:
     models: dict[str, dict[str, Any]] = field(repr=False)
     sorter_settings: dict[str, dict[str, Any]] = field(repr=False)
     sources: dict[str, dict[str, Any]] = field(repr=False)
+    artifacts: dict[str, Any] = field(repr=False)
+    endpoints: dict[str, dict[str, Any]] = field(repr=False)
 
     def conditions_of(self, dataset: str) -> tuple[str, ...]:
         """Name the conditions that exist for a dataset: an oracle needs to know its parts."""
@@ -68,6 +74,11 @@ class Study:
             if (needed := parts_needed(self.pipelines[condition])) is None
             or (known and needed <= known)
         )
+
+    def knows_noise_alone(self, dataset: str) -> bool:
+        """Whether it is known what a dataset would be without any spike."""
+        parts = known_parts(self.datasets[dataset])
+        return bool(parts) and parts.isdisjoint(NOISE_WITH_SPIKES)
 
     def model_of(self, condition: str) -> str | None:
         """Name the model that a condition denoises with, None where it does not."""
@@ -116,6 +127,7 @@ def read_study(
     problems += condition_problems(settings, root)
     problems += model_problems(settings, root)
     problems += sorter_problems(settings, root)
+    problems += endpoint_problems(settings, root)
     entries, table_problems = read_entries(settings, registry, root)
     problems += table_problems
     datasets = []
@@ -139,4 +151,6 @@ def read_study(
         models=settings["models"],
         sorter_settings=settings["sorters"],
         sources=settings["sources"],
+        artifacts=settings["artifacts"],
+        endpoints=settings["endpoints"],
     )
