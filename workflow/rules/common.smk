@@ -45,13 +45,13 @@ def conditions_of(dataset):
     return study.conditions_of(dataset)
 
 
-def per_dataset(pattern, **others):
+def per_dataset(pattern, datasets=study.datasets, **others):
     """Expand a pattern over datasets, their replicates and any other wildcards.
 
     Of conditions, if it has that wildcard, only those that exist for the dataset.
     """
     paths = []
-    for dataset in study.datasets:
+    for dataset in datasets:
         values = {"dataset": dataset, "replicate": replicates_of(dataset), **others}
         if "condition" in others:
             exist = conditions_of(dataset)

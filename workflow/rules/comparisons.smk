@@ -44,8 +44,10 @@ table_parts = {
     },
     **{
         name: [f"{folder}/{name}.parquet" for folder in measured]
-        for name in ("noise", "noise_parts")
+        for name in ("noise", "noise_parts", "transient_spread", "rounding")
     },
+    "noise_alone": noise_alone,
+    "noise_alone_sortings": noise_alone_sortings,
     "traces": [
         f"results/artifacts/{dataset}/0/{condition}/traces.parquet"
         for dataset in study.datasets

@@ -1,0 +1,35 @@
+# How far each condition spreads transients, and what rounding its output costs.
+
+
+rule try_transients:
+    input:
+        unpack(model_input),
+        truth="results/ground_truth/{dataset}/{replicate}",
+        condition="results/conditions/{dataset}/{replicate}/{condition}",
+        reference_noise=f"results/artifacts/{{dataset}}/{{replicate}}/{study.reference}/noise.parquet",
+    output:
+        transient_spread="results/artifacts/{dataset}/{replicate}/{condition}/transient_spread.parquet",
+        rounding="results/artifacts/{dataset}/{replicate}/{condition}/rounding.parquet",
+    log:
+        "results/logs/transients/{dataset}/{replicate}/{condition}.log",
+    conda:
+        "../../envs/deepinterpolation.yaml"
+    threads: lambda wildcards: 2 if wildcards.condition in denoising_conditions else 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        kind=lambda wildcards: study.datasets[wildcards.dataset].kind,
+        pipeline=lambda wildcards: study.pipelines[wildcards.condition],
+        saturation_uv=study.artifacts["saturation_uv"],
+        threads=lambda wildcards: (
+            2 if wildcards.condition in denoising_conditions else 1
+        ),
+        # The same excerpts in every condition.
+        seed=lambda wildcards: derive_seed(
+            study.seed, "transients", wildcards.dataset, wildcards.replicate
+        ),
+    message:
+        "Try the condition {wildcards.condition} with transients in {wildcards.dataset}"
+    script:
+        "../scripts/try_transients.py"
