@@ -1,16 +1,19 @@
 """How well a fixed template tells a unit's spikes from everything else, apart from any sorter."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import spikeinterface as si
+from numpy.lib.stride_tricks import sliding_window_view
 from scipy.stats import mannwhitneyu
 
-from ephys_deepinterpolation.artifacts.excerpts import Excerpt
+from ephys_deepinterpolation.artifacts.excerpts import Excerpt, read_excerpts
 from ephys_deepinterpolation.conditions import apply_condition
 from ephys_deepinterpolation.ground_truth import GroundTruth
 from ephys_deepinterpolation.ground_truth.averages import choose_spikes
 
-_ELSEWHERE = 2000
+_ELSEWHERE = 1000
 _BEFORE_MS, _AFTER_MS = 1.0, 2.0
 _SETTLING_MS = 20.0
 _FOOTPRINT = 0.1
@@ -23,7 +26,6 @@ def measure_detectability(
     truth: GroundTruth,
     condition: si.BaseRecording,
     pipeline: list[dict],
-    excerpts: list[Excerpt],
     seed: int,
 ) -> pd.DataFrame:
     """Score a matched filter for each true unit at its spikes against elsewhere.
@@ -31,7 +33,7 @@ def measure_detectability(
     The filter is the unit's true template as the reference condition shows it, from 1 ms before to
     2 ms after the spike, on the channels where it exceeds a tenth of its peak; it is the same in
     every condition. It is applied at the true times, not moved to where it fits best: at most 500
-    spikes, and 2000 random times further than its length from every spike of the unit. Spikes of
+    spikes, and 1000 random times further than its length from every spike of the unit. Spikes of
     other units are elsewhere as they are.
 
     d' is the difference of the mean scores over the root of the mean of both variances (Green and
@@ -47,10 +49,8 @@ def measure_detectability(
         The condition's output, µV.
     pipeline : list of dict
         Of the reference condition; linear.
-    excerpts : list of Excerpt
-        Of this condition, see `read_excerpts`.
     seed : int
-        Draws spikes and times, the same ones in every condition.
+        Draws spikes, times and excerpts, the same ones in every condition.
 
     Returns
     -------
@@ -65,6 +65,7 @@ def measure_detectability(
     frequency = condition.get_sampling_frequency()
     before, after = (round(ms * frequency / 1000.0) for ms in (_BEFORE_MS, _AFTER_MS))
     templates = _through_pipeline(truth.templates, condition, pipeline, before, after)
+    excerpts = read_excerpts(replace(truth, noise={}), condition, pipeline, seed)
     covariance = noise_covariance(excerpts)
     footprints, filters = [], []
     for template in templates:
@@ -145,7 +146,7 @@ def _draw_events(
     frames = np.array(
         [condition.get_num_samples(each) for each in range(condition.get_num_segments())]
     )
-    spikes = choose_spikes(sorting, frames.tolist(), before + after, seed)
+    spikes = choose_spikes(sorting, seed, frames.tolist(), before + after)
     every = sorting.to_spike_vector()
     random = np.random.default_rng(seed)
     tables = [_table(spikes["segment_index"], spikes["sample_index"], spikes["unit_index"], True)]
@@ -201,8 +202,9 @@ def _score(
         for unit in rows["unit"].unique():
             group = rows[rows["unit"] == unit]
             starts = group["frame"].to_numpy() - before - first
-            windows = traces[:, footprints[unit]][starts[:, None] + np.arange(length)]
-            scores[group.index] = np.tensordot(windows, filters[unit], axes=2)
+            # (events, channels, frames)
+            cut = sliding_window_view(traces, length, axis=0)[starts[:, None], footprints[unit]]
+            scores[group.index] = np.tensordot(cut, filters[unit], axes=([2, 1], [0, 1]))
     return scores
 
 

@@ -1,8 +1,27 @@
-# What each condition did to the traces, apart from any sorter.
+# What each condition did to the traces and to true spikes, apart from any sorter.
 
 measured = per_dataset(
     "results/artifacts/{dataset}/{replicate}/{condition}", condition=study.conditions
 )
+measured_spikes = per_dataset(
+    "results/artifacts/{dataset}/{replicate}/{condition}",
+    datasets=[name for name in study.datasets if name not in datasets_of("recorded")],
+    condition=study.conditions,
+)
+trace_measures = [
+    "noise",
+    "noise_parts",
+    "noise_transfer",
+    "residual",
+    "residual_spectra",
+    "residual_covariance",
+]
+spike_measures = ["attenuation", "detectability"]
+
+
+def seed_of_measures(wildcards):
+    """The same excerpts and spikes in every condition."""
+    return derive_seed(study.seed, "artifacts", wildcards.dataset, wildcards.replicate)
 
 
 rule measure_traces:
@@ -10,24 +29,48 @@ rule measure_traces:
         truth="results/ground_truth/{dataset}/{replicate}",
         condition="results/conditions/{dataset}/{replicate}/{condition}",
     output:
-        noise="results/artifacts/{dataset}/{replicate}/{condition}/noise.parquet",
-        noise_parts="results/artifacts/{dataset}/{replicate}/{condition}/noise_parts.parquet",
-        traces="results/artifacts/{dataset}/{replicate}/{condition}/traces.parquet",
+        **{
+            name: f"results/artifacts/{{dataset}}/{{replicate}}/{{condition}}/{name}.parquet"
+            for name in [*trace_measures, "traces"]
+        },
     log:
         "results/logs/artifacts/{dataset}/{replicate}/{condition}.log",
     conda:
         "../../envs/generation.yaml"
     resources:
-        mem_mb=3000,
+        mem_mb=4000,
         runtime=60,
     params:
         kind=lambda wildcards: study.datasets[wildcards.dataset].kind,
         reference=study.pipelines[study.reference],
-        # The same excerpts in every condition.
-        seed=lambda wildcards: derive_seed(
-            study.seed, "artifacts", wildcards.dataset, wildcards.replicate
-        ),
+        seed=seed_of_measures,
     message:
         "Measure the traces of {wildcards.dataset} in the condition {wildcards.condition}"
     script:
         "../scripts/measure_traces.py"
+
+
+rule measure_spikes:
+    input:
+        truth="results/ground_truth/{dataset}/{replicate}",
+        condition="results/conditions/{dataset}/{replicate}/{condition}",
+    output:
+        **{
+            name: f"results/artifacts/{{dataset}}/{{replicate}}/{{condition}}/{name}.parquet"
+            for name in spike_measures
+        },
+    log:
+        "results/logs/artifacts/{dataset}/{replicate}/{condition}-spikes.log",
+    conda:
+        "../../envs/generation.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        kind=lambda wildcards: study.datasets[wildcards.dataset].kind,
+        reference=study.pipelines[study.reference],
+        seed=seed_of_measures,
+    message:
+        "Measure the true spikes of {wildcards.dataset} in the condition {wildcards.condition}"
+    script:
+        "../scripts/measure_spikes.py"

@@ -44,7 +44,11 @@ table_parts = {
     },
     **{
         name: [f"{folder}/{name}.parquet" for folder in measured]
-        for name in ("noise", "noise_parts", "transient_spread", "rounding")
+        for name in (*trace_measures, "transient_spread", "rounding")
+    },
+    **{
+        name: [f"{folder}/{name}.parquet" for folder in measured_spikes]
+        for name in spike_measures
     },
     "noise_alone": noise_alone,
     "noise_alone_sortings": noise_alone_sortings,

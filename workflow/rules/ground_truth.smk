@@ -1,7 +1,7 @@
 # Recordings, and what is known of them: one rule per kind of dataset.
 
 all_ground_truth = per_dataset("results/ground_truth/{dataset}/{replicate}")
-ground_truth_checks = ["contacts", "true_units", "excerpts", "spectra"]
+ground_truth_checks = ["contacts", "true_units", "excerpts", "recordings", "spectra"]
 
 
 rule fetch_source:

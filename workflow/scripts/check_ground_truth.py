@@ -4,7 +4,7 @@ from ephys_deepinterpolation.jobs import start_job
 
 start_job(snakemake.log[0])
 
-from ephys_deepinterpolation.artifacts import contacts
+from ephys_deepinterpolation.artifacts import contacts, describe_recording
 from ephys_deepinterpolation.files import write_table
 from ephys_deepinterpolation.ground_truth import load_ground_truth
 from ephys_deepinterpolation.ground_truth.checks import (
@@ -19,6 +19,7 @@ measures = {
     "contacts": contacts(truth.recording),
     "true_units": measure_true_units(truth, seed),
     "excerpts": cut_excerpt(truth),
+    "recordings": describe_recording(truth.recording, seed),
     "spectra": measure_spectra(truth, seed),
 }
 keys = {

@@ -66,7 +66,7 @@ def measure_attenuation(
     before = round(WINDOW_MS * frequency / 1000.0)
     window = (before, before + 1)
     frames = [condition.get_num_samples(each) for each in range(condition.get_num_segments())]
-    spikes = choose_spikes(truth.sorting, frames, before + 1, seed)
+    spikes = choose_spikes(truth.sorting, seed, frames, before + 1)
     units = len(truth.sorting.unit_ids)
     counts = np.bincount(spikes["unit_index"], minlength=units)
 

@@ -35,7 +35,8 @@ def noise_transfer(excerpts: list[Excerpt], sampling_frequency: float) -> pd.Dat
         part (a part of the noise, or `input`), frequency_hz; gain, the magnitude of the median
         over channels of the transfer function, 1 kept and 0 removed; coherence, the median over
         channels of the squared coherence of output and part. Empty values where a part has less
-        than a thousandth of the input's power, or where too few windows are quiet.
+        than a thousandth of the input's power, where the input has less than a thousandth of its
+        largest power, and where too few windows are quiet.
     """
     names = list(excerpts[0].parts)
     frames = round(_WINDOW_MS * sampling_frequency / 1000.0)
@@ -50,9 +51,9 @@ def noise_transfer(excerpts: list[Excerpt], sampling_frequency: float) -> pd.Dat
         together = (spectra[..., 1, None, parts] @ inverse)[..., 0, :]
         transfer = np.concatenate([alone, together], axis=-1)
         coherence = np.abs(shared) ** 2 / (powers * output[..., None])
-    known = (powers > _SMALLEST_SHARE * whole[..., None]) & (windows >= _FEWEST_WINDOWS)[
-        :, None, None
-    ]
+    heard = whole > _SMALLEST_SHARE * whole.max(axis=1, keepdims=True)
+    heard &= (windows >= _FEWEST_WINDOWS)[:, None]
+    known = heard[..., None] & (powers > _SMALLEST_SHARE * whole[..., None])
     transfer[~known] = np.nan
     coherence[~known] = np.nan
     frequencies = rfftfreq(frames, 1 / sampling_frequency)

@@ -7,17 +7,19 @@ from spikeinterface.core import estimate_templates_with_accumulator, random_spik
 SPIKES_PER_UNIT = 500
 
 
-def choose_spikes(sorting: si.BaseSorting, frames: list[int], margin: int, seed: int) -> np.ndarray:
+def choose_spikes(
+    sorting: si.BaseSorting, seed: int, frames: list[int] | None = None, margin: int | None = None
+) -> np.ndarray:
     """Draw at most 500 spikes of each unit.
 
     Parameters
     ----------
     sorting : BaseSorting
-    frames : list of int
-        Of each segment.
-    margin : int
-        Frames at the ends of a segment in which no spike is chosen.
     seed : int
+    frames : list of int, optional
+        Of each segment.
+    margin : int, optional
+        Frames at the ends of a segment in which no spike is chosen; none by default.
 
     Returns
     -------

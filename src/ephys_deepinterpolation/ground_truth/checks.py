@@ -6,9 +6,9 @@ import spikeinterface as si
 from scipy.signal import welch
 from spikeinterface.preprocessing import highpass_filter, scale_to_uV
 
+from ephys_deepinterpolation.ground_truth.averages import average_spikes, choose_spikes
 from ephys_deepinterpolation.ground_truth.base import GroundTruth
 
-_SPIKES_PER_UNIT = 500
 _EXCERPTS = 10
 _EXCERPT_S = 1.0
 _SPECTRUM_FRAMES = 4096
@@ -41,11 +41,16 @@ def measure_true_units(truth: GroundTruth, seed: int) -> pd.DataFrame:
         return pd.DataFrame()
     asked = ~truth.units["background"].to_numpy(bool)
     sorting = truth.sorting.select_units(truth.sorting.unit_ids[asked])
+    spikes = choose_spikes(sorting, seed)
+    units = len(sorting.unit_ids)
     window = (truth.templates.nbefore, truth.templates.nafter)
-    expected, _ = _average_spikes(sorting, truth.spikes(), window, seed)
-    averages, deviations = _average_spikes(sorting, scale_to_uV(truth.recording), window, seed)
-    spikes = sorting.count_num_spikes_per_unit(outputs="array")
-    averaged = np.sqrt(np.clip(spikes, 1, _SPIKES_PER_UNIT))
+    (expected, _), (averages, deviations) = (
+        average_spikes(
+            spikes, units, highpass_filter(each, freq_min=_HIGHPASS_HZ, dtype="float32"), window
+        )
+        for each in (truth.spikes(), scale_to_uV(truth.recording))
+    )
+    averaged = np.sqrt(np.clip(np.bincount(spikes["unit_index"], minlength=units), 1, None))
     rows = []
     for wanted, average, deviation, root in zip(
         expected, averages, deviations, averaged, strict=True
@@ -66,28 +71,6 @@ def measure_true_units(truth: GroundTruth, seed: int) -> pd.DataFrame:
         .reset_index(drop=True)
         .assign(**pd.DataFrame(rows), shortest_interval_ms=_shortest_intervals_ms(sorting))
     )
-
-
-def _average_spikes(
-    sorting: si.BaseSorting, recording: si.BaseRecording, window: tuple[int, int], seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Average and deviation of each unit's spikes on a recording in µV: (units, frames, channels).
-
-    `window` are the frames before and after a spike.
-    """
-    milliseconds = 1000.0 / recording.get_sampling_frequency()
-    filtered = highpass_filter(recording, freq_min=_HIGHPASS_HZ, dtype="float32")
-    analyzer = si.create_sorting_analyzer(sorting, filtered, sparse=False)
-    analyzer.compute("random_spikes", max_spikes_per_unit=_SPIKES_PER_UNIT, seed=seed)
-    analyzer.compute(
-        "templates",
-        ms_before=window[0] * milliseconds,
-        ms_after=window[1] * milliseconds,
-        operators=["average", "std"],
-        progress_bar=False,
-    )
-    templates = analyzer.get_extension("templates")
-    return templates.get_templates(operator="average"), templates.get_templates(operator="std")
 
 
 def measure_spectra(truth: GroundTruth, seed: int) -> pd.DataFrame:
