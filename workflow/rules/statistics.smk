@@ -1,21 +1,35 @@
-# Paired effects against the reference condition.
+# Paired effects against the reference condition, and the verdict on them.
+
+from ephys_deepinterpolation.statistics import hash_config, read_endpoints, tables_of
 
 
 rule estimate_effects:
     input:
-        units="results/tables/units.parquet",
+        **{
+            name: f"results/tables/{name}.parquet"
+            for name in tables_of(read_endpoints(study.endpoints))
+            if name in table_parts
+        },
     output:
-        multiext("results/tables/effects", *(f".{suffix}" for suffix in TABLE_FORMATS)),
+        tables=multiext(
+            "results/tables/effects", *(f".{suffix}" for suffix in TABLE_FORMATS)
+        ),
+        verdict="results/verdict.json",
     log:
         "results/logs/tables/effects.log",
     localrule: True
     conda:
         "../../envs/report.yaml"
     params:
+        endpoints=study.endpoints,
         reference=study.reference,
-        seed=derive_seed(study.seed, "statistics"),
+        repeats=study.repeats,
+        conditions=study.conditions,
+        pipelines=study.pipelines,
+        seed=study.seed,
+        config_sha256=hash_config(config),
     message:
-        "Estimate the effects"
+        "Estimate the effects and give the verdict"
     script:
         "../scripts/estimate_effects.py"
 
