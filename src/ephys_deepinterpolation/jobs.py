@@ -34,9 +34,7 @@ def start_job(log: Path | str, threads: int = 1) -> None:
     split over them, and the last bits of a float depend on how. It therefore comes from the
     configuration and never from the machine.
     """
-    for name in _THREAD_VARIABLES:
-        os.environ[name] = str(threads)
-    os.environ["TF_NUM_INTEROP_THREADS"] = "1"
+    os.environ.update(thread_limits(threads))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("MPLBACKEND", "Agg")
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
@@ -47,6 +45,11 @@ def start_job(log: Path | str, threads: int = 1) -> None:
     starter = next((p for p in psutil.Process().parents() if p.name() not in _SHELLS), None)
     if starter is not None:
         _end_with(starter)
+
+
+def thread_limits(threads: int) -> dict[str, str]:
+    """Return the environment variables that fix how many threads numerical libraries use."""
+    return dict.fromkeys(_THREAD_VARIABLES, str(threads)) | {"TF_NUM_INTEROP_THREADS": "1"}
 
 
 def _end_with(starter: psutil.Process) -> None:

@@ -39,6 +39,12 @@ TABLES = {
 }
 NOT_SHOWN = ("contacts", "excerpts", "spectra", "traces")
 LONGEST_TABLE = 200
+TROUBLE = {
+    "empty": "found no unit",
+    "failed": "failed",
+    "timeout": "was stopped for its time",
+    "out_of_memory": "ran out of memory",
+}
 MIME = {".svg": "image/svg+xml", ".png": "image/png"}
 
 
@@ -283,15 +289,17 @@ def sortings_in_trouble(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     bad = sortings[sortings["status"] != "ok"].assign(
         error=lambda table: table["error"].astype("object").where(table["error"].notna(), "")
     )
-    runs = sortings.groupby(["dataset", "condition", "sorter"])["replicate"].nunique()
+    runs = sortings.groupby(["dataset", "condition", "sorter"]).size()
+    repeated = "repeat" in sortings and sortings["repeat"].max() > 0
     sentences: list[tuple[int, str]] = []
     for key, rows in bad.groupby(keys, sort=False):
         dataset, condition, sorter, status, error = (str(part) for part in key)
         total = int(runs[(dataset, condition, sorter)])
-        replicates = f", in {len(rows)} of {total} replicates" if total > 1 else ""
-        words = "found no unit" if status == "empty" else "failed"
+        several = "runs" if repeated else "replicates"
+        share = f", in {len(rows)} of {total} {several}" if total > 1 else ""
+        words = TROUBLE.get(status, status)
         because = f": {error}" if error else ""
-        text = f"{sorter} {words} on {condition} of {dataset}{replicates}{because}"
+        text = f"{sorter} {words} on {condition} of {dataset}{share}{because}"
         sentences.append((int(status == "empty"), text))
     return [text for _, text in sorted(sentences, key=lambda sentence: sentence[0])]
 

@@ -1,5 +1,9 @@
 # One sorting for each dataset, replicate, condition, sorter and repeat.
 
+
+include: "sortings_common.smk"
+
+
 all_sortings = per_dataset(
     "results/sortings/{dataset}/{replicate}/{condition}/{sorter}/{repeat}",
     condition=study.conditions,
@@ -8,8 +12,30 @@ all_sortings = per_dataset(
 )
 
 
+rule install_sorter:
+    input:
+        str(project / "envs/{environment}.lock"),
+    output:
+        directory("results/environments/{environment}"),
+    log:
+        "results/logs/environments/{environment}.log",
+    wildcard_constraints:
+        environment=one_of(filter(None, sorter_environments.values())),
+    localrule: True
+    conda:
+        "../../envs/generation.yaml"
+    params:
+        python=sys.executable,
+    message:
+        "Install the sorter {wildcards.environment}"
+    shell:
+        "({params.python} -m venv --clear {output} && "
+        "{output}/bin/python -m pip install --quiet --requirement {input}) > {log} 2>&1"
+
+
 rule sort:
     input:
+        environment=sorter_environment,
         condition="results/conditions/{dataset}/{replicate}/{condition}",
     output:
         directory(
@@ -18,25 +44,16 @@ rule sort:
     log:
         "results/logs/sortings/{dataset}/{replicate}/{condition}/{sorter}/{repeat}.log",
     conda:
-        "../../envs/sorters.yaml"
-    threads: lambda wildcards: study.sorter_settings[wildcards.sorter]["threads"]
+        sorter_conda
+    threads: sorter_threads
     resources:
-        mem_mb=lambda wildcards: study.sorter_settings[wildcards.sorter]["memory_mb"],
-        runtime=240,
+        mem_mb=sorter_memory,
+        runtime=sorter_runtime,
+        gpu=sorter_gpus,
     params:
-        parameters=lambda wildcards: study.sorter_settings[wildcards.sorter][
-            "parameters"
-        ],
-        threads=lambda wildcards: study.sorter_settings[wildcards.sorter]["threads"],
-        # The same in every condition: a pair differs in its condition alone.
-        seed=lambda wildcards: derive_seed(
-            study.seed,
-            "sortings",
-            wildcards.dataset,
-            wildcards.replicate,
-            wildcards.sorter,
-            wildcards.repeat,
-        ),
+        settings=sorter_run,
+        python=sorter_python,
+        seed=sorter_seed,
     message:
         "Sort {wildcards.dataset}, {wildcards.condition}, with {wildcards.sorter}, repeat {wildcards.repeat}"
     script:

@@ -7,7 +7,7 @@ from spikeinterface.comparison import compare_sorter_to_ground_truth
 
 from ephys_deepinterpolation.conditions import apply_condition
 from ephys_deepinterpolation.ground_truth import GroundTruth, inject_spikes
-from ephys_deepinterpolation.sortings import SortingRun
+from ephys_deepinterpolation.sortings import SORTED, SortingRun
 
 _COUNTS = ("well_detected", "redundant", "overmerged", "false_positive")
 _SCORES = ("accuracy", "precision", "recall")
@@ -43,7 +43,8 @@ def compare_with_truth(
     summary = {
         "status": run.status,
         "error": run.error,
-        "sorted_units": len(sorting.unit_ids) if run.status != "failed" else None,
+        "mode": run.mode,
+        "sorted_units": len(sorting.unit_ids) if run.status in SORTED else None,
         "true_units": None,
         **dict.fromkeys(_COUNTS),
         "mean_accuracy": None,
@@ -58,7 +59,7 @@ def compare_with_truth(
     )
     foreground = ~units["background"]
     summary["true_units"] = int(foreground.sum())
-    if run.status == "failed":
+    if run.status not in SORTED:
         units = units.assign(sorted_unit=None, **dict.fromkeys(_SCORES, np.nan), well_detected=None)
         return units, pd.DataFrame([summary])
     if run.status == "empty":

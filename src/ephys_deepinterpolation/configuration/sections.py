@@ -113,24 +113,41 @@ def model_problems(settings: dict[str, Any], root: Place) -> Iterator[str]:
 
 
 def sorter_problems(settings: dict[str, Any], root: Place) -> Iterator[str]:
-    """Check the names of the sorters and the names of their parameters."""
+    """Check the sorters of the study, their modes and the names of their parameters."""
+    for index, name in texts(mapping(settings.get("study")).get("sorters")):
+        yield from undefined(root.at("study", "sorters", index), name, settings, "sorters")
+    for name, entry in mapping(settings.get("sorters")).items():
+        yield from _sorter_problems(name, mapping(entry), root.at("sorters", name))
+
+
+def _sorter_problems(name: str, entry: dict[str, Any], place: Place) -> Iterator[str]:
     from spikeinterface.sorters import sorter_dict
 
-    for index, name in texts(mapping(settings.get("study")).get("sorters")):
-        place = root.at("study", "sorters", index)
-        if name in sorter_dict:
-            yield from undefined(place, name, settings, "sorters")
-        else:
-            yield unknown_name(place, name, sorter_dict, "a sorter of SpikeInterface")
-    for name, sorter in mapping(settings.get("sorters")).items():
-        place = root.at("sorters", name)
-        if name not in sorter_dict:
-            yield unknown_name(place, name, sorter_dict, "a sorter of SpikeInterface")
-            continue
-        known = _sorter_parameters(name)
-        for parameter in mapping(mapping(sorter).get("parameters")):
-            if known is not None and parameter not in known:
-                yield unknown_key(place.at("parameters"), parameter, known)
+    from ephys_deepinterpolation.sortings.modes import NO_PREPROCESSING
+
+    sorter = entry.get("sorter", name)
+    if not isinstance(sorter, str):
+        return
+    if sorter not in sorter_dict:
+        here = place.at("sorter") if "sorter" in entry else place
+        yield unknown_name(here, sorter, sorter_dict, "a sorter of SpikeInterface")
+        return
+    parameters = mapping(entry.get("parameters"))
+    known = _sorter_parameters(sorter)
+    for parameter in parameters:
+        if known is not None and parameter not in known:
+            yield unknown_key(place.at("parameters"), parameter, known)
+    if entry.get("mode") == "no-preprocessing":
+        if sorter not in NO_PREPROCESSING:
+            allowed = f"default for {sorter}, whose own preprocessing cannot be turned off here"
+            yield problem(place.at("mode"), '"no-preprocessing"', allowed)
+        for parameter in NO_PREPROCESSING.get(sorter, {}):
+            if parameter in parameters:
+                found = shown(parameters[parameter])
+                allowed = "nothing in mode no-preprocessing, which sets it"
+                yield problem(place.at("parameters", parameter), found, allowed)
+    if entry.get("container") is not None and entry.get("environment") is not None:
+        yield problem(place.at("environment"), shown(entry["environment"]), "null in a container")
 
 
 def _sorter_parameters(name: str) -> set[str] | None:

@@ -149,7 +149,9 @@ def read_study(
         datasets={dataset.name: dataset for dataset in datasets},
         pipelines=settings["conditions"],
         models=settings["models"],
-        sorter_settings=settings["sorters"],
+        sorter_settings={
+            name: {"sorter": name, **entry} for name, entry in settings["sorters"].items()
+        },
         sources=settings["sources"],
         artifacts=settings["artifacts"],
         endpoints=settings["endpoints"],
