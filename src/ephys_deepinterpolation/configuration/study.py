@@ -37,6 +37,7 @@ class Study:
     Attributes
     ----------
     seed, replicates, repeats : int
+    match_score : float
     conditions, sorters : tuple of str
         The names to run, in the order of the configuration.
     reference : str
@@ -54,6 +55,7 @@ class Study:
     seed: int
     replicates: int
     repeats: int
+    match_score: float
     conditions: tuple[str, ...]
     reference: str
     sorters: tuple[str, ...]
@@ -143,6 +145,7 @@ def read_study(
         seed=study["seed"],
         replicates=study["replicates"],
         repeats=study["repeats"],
+        match_score=study["match_score"],
         conditions=tuple(study["conditions"]),
         reference=study["reference"],
         sorters=tuple(study["sorters"]),
