@@ -37,13 +37,20 @@ class FrameRange:
 
 
 def split_frames(
-    recordings: Sequence[BaseRecording], context: Context
+    recordings: Sequence[BaseRecording], context: Context, training_s: float | None = None
 ) -> tuple[list[FrameRange], list[FrameRange]]:
     """Split the target frames of recordings into training and validation.
 
     Each segment is cut into equal blocks whose last tenth is for validation. Targets stay a
     context away from every cut, so that no validation frame, nor a frame of its context, is ever
     seen in training.
+
+    Parameters
+    ----------
+    recordings : sequence of BaseRecording
+    context : Context
+    training_s : float, optional
+        Only the first so many seconds of all segments together are split.
 
     Returns
     -------
@@ -56,25 +63,38 @@ def split_frames(
     """
     training, validation = [], []
     margin = context.margin
-    for index, recording in enumerate(recordings):
-        for segment in range(recording.get_num_segments()):
-            edges = np.linspace(0, recording.get_num_samples(segment), _BLOCKS + 1)
-            # Plain integers, for provenance written as JSON.
-            for start, end in itertools.pairwise(int(edge) for edge in edges):
-                cut = end - max(round((end - start) * _VALIDATION_FRACTION), 4 * margin)
-                training.append(FrameRange(index, segment, start + margin, cut - margin))
-                validation.append(FrameRange(index, segment, cut + margin, end - margin))
+    shortest = _BLOCKS * 8 * margin
+    used = _used_segments(recordings, training_s, shortest)
+    for index, segment, frames in used:
+        edges = np.linspace(0, frames, _BLOCKS + 1)
+        # Plain integers, for provenance written as JSON.
+        for start, end in itertools.pairwise(int(edge) for edge in edges):
+            cut = end - max(round((end - start) * _VALIDATION_FRACTION), 4 * margin)
+            training.append(FrameRange(index, segment, start + margin, cut - margin))
+            validation.append(FrameRange(index, segment, cut + margin, end - margin))
     if any(piece.end <= piece.start for piece in training + validation):
-        frames = [
-            recording.get_num_samples(segment)
-            for recording in recordings
-            for segment in range(recording.get_num_segments())
-        ]
         raise ValueError(
-            f"the segments hold {frames} frames; training needs at least "
-            f"{_BLOCKS * 8 * margin} frames in each segment with this context"
+            f"the segments hold {[frames for _, _, frames in used]} frames; training needs at "
+            f"least {shortest} frames in each segment with this context"
         )
     return training, validation
+
+
+def _used_segments(
+    recordings: Sequence[BaseRecording], training_s: float | None, shortest: int
+) -> list[tuple[int, int, int]]:
+    """List recording, segment and used frames; of the last, not fewer than `shortest` if cut."""
+    used: list[tuple[int, int, int]] = []
+    for index, recording in enumerate(recordings):
+        for segment in range(recording.get_num_segments()):
+            whole = recording.get_num_samples(segment)
+            frames = whole
+            if training_s is not None:
+                rate = recording.get_sampling_frequency()
+                frames = min(whole, round(training_s * rate) - sum(each[2] for each in used))
+            if frames == whole or not used or frames >= shortest:
+                used.append((index, segment, frames))
+    return used
 
 
 def sample_traces(

@@ -16,6 +16,7 @@ import pandas as pd
 import safetensors
 import safetensors.numpy
 from spikeinterface.core import BaseRecording
+from spikeinterface.preprocessing.basepreprocessor import BasePreprocessor
 
 from ephys_deepinterpolation.files import whole_file
 from ephys_deepinterpolation.normalization import Normalization
@@ -115,9 +116,20 @@ class Model:
         return self.replace(path=path)
 
     def saw(self, recording: BaseRecording) -> bool:
-        """Whether the model was trained on frames of this recording."""
-        identity = recording_identity(recording)
-        return any(seen["identity"] == identity for seen in self.provenance.get("recordings", []))
+        """Whether the model, or one it was tuned from, was trained on frames of this recording.
+
+        Preprocessing makes no other recording of it: filtered otherwise, it is the same data.
+        """
+        return self.was_fitted_to(recording) or self._trained_on(
+            "source", recording_identity(unprocessed(recording))
+        )
+
+    def was_fitted_to(self, recording: BaseRecording) -> bool:
+        """Whether the model was trained on this recording, preprocessed as it is."""
+        return self._trained_on("identity", recording_identity(recording))
+
+    def _trained_on(self, key: str, identity: str) -> bool:
+        return any(seen.get(key) == identity for seen in self.provenance.get("recordings", []))
 
 
 def load_model(path: Path | str) -> Model:
@@ -165,6 +177,16 @@ def load_model(path: Path | str) -> Model:
         layout=description.get("layout", "probe"),
         path=path,
     )
+
+
+def unprocessed(recording: BaseRecording) -> BaseRecording:
+    """Go back to what SpikeInterface's preprocessing started from.
+
+    An excerpt, or a choice of channels, is a recording of its own.
+    """
+    while isinstance(recording, BasePreprocessor) and recording.get_parent() is not None:
+        recording = recording.get_parent()
+    return recording
 
 
 def recording_identity(recording: BaseRecording) -> str:

@@ -65,12 +65,42 @@ class UNetParameters:
     family: str = "unet"
 
 
-Parameters = NetworkParameters | UNetParameters
+@dataclass(frozen=True)
+class LinearParameters:
+    """Linear interpolation of a frame from its context: fitted, not trained.
+
+    Attributes
+    ----------
+    rows : int
+        Rows that a target is told from, odd.
+    own_channel : bool
+        Whether each contact is told from its own context alone; then there is one row. Contacts of
+        a column of the image share their filter.
+    family : str
+        Always `linear`.
+    """
+
+    rows: int = 5
+    own_channel: bool = False
+    family: str = "linear"
+
+    def __post_init__(self):
+        if self.own_channel:
+            object.__setattr__(self, "rows", 1)
+        if self.rows % 2 == 0:
+            raise ValueError(f"rows is {self.rows}: a target needs as many rows above as below")
+
+
+Parameters = NetworkParameters | UNetParameters | LinearParameters
 
 
 def network_parameters(description: dict[str, Any]) -> Parameters:
     """Make the hyper-parameters of a network from plain values; `family` says which network."""
-    families = {"compact": NetworkParameters, "unet": UNetParameters}
+    families: dict[str, type[Parameters]] = {
+        "compact": NetworkParameters,
+        "unet": UNetParameters,
+        "linear": LinearParameters,
+    }
     family = description.get("family", "compact")
     if family not in families:
         raise ValueError(f"no network is called {family!r}; known: {', '.join(families)}")
@@ -88,7 +118,7 @@ def build_network(
 
     Parameters
     ----------
-    parameters : NetworkParameters or UNetParameters
+    parameters : NetworkParameters, UNetParameters or LinearParameters
     columns : int
         Columns of the probe's image.
     context_frames : int
@@ -108,7 +138,28 @@ def build_network(
     context = keras.Input((None, context_frames * columns))
     if isinstance(parameters, UNetParameters):
         return _build_unet(parameters, context, columns, context_frames, seed, policy)
+    if isinstance(parameters, LinearParameters):
+        exact = keras.dtype_policies.DTypePolicy("float32")
+        return keras.Model(context, _linear_path(parameters.rows, context, columns, seed, exact))
     return _build_compact(parameters, context, columns, seed, policy)
+
+
+def _linear_path(
+    rows: int,
+    context: keras.KerasTensor,
+    columns: int,
+    seed: int,
+    policy: keras.dtype_policies.DTypePolicy,
+) -> keras.KerasTensor:
+    return keras.layers.Conv1D(
+        columns,
+        rows,
+        padding="same",
+        use_bias=False,
+        kernel_initializer=keras.initializers.GlorotUniform(seed=seed),
+        name="linear",
+        dtype=policy,
+    )(context)
 
 
 def _build_compact(
@@ -119,15 +170,7 @@ def _build_compact(
     policy: keras.dtype_policies.DTypePolicy,
 ) -> keras.Model:
     """Build the compact network; its non-linear part starts at zero."""
-    linear = keras.layers.Conv1D(
-        columns,
-        parameters.rows,
-        padding="same",
-        use_bias=False,
-        kernel_initializer=keras.initializers.GlorotUniform(seed=seed),
-        name="linear",
-        dtype=policy,
-    )(context)
+    linear = _linear_path(parameters.rows, context, columns, seed, policy)
     hidden = context
     for layer in range(parameters.depth):
         hidden = keras.layers.Conv1D(
@@ -244,8 +287,10 @@ def flops_per_frame(parameters: Parameters, columns: int, context_frames: int, r
     """Count the floating-point operations for one frame of `rows` rows (all shanks together)."""
     if isinstance(parameters, UNetParameters):
         return _unet_flops(parameters, columns, context_frames, rows)
-    width = parameters.width
     features = context_frames * columns
+    if isinstance(parameters, LinearParameters):
+        return 2 * rows * parameters.rows * features * columns
+    width = parameters.width
     per_row = parameters.rows * features * (width + columns)
     per_row += (parameters.depth - 1) * 3 * width * width + width * columns
     return 2 * rows * per_row

@@ -29,7 +29,7 @@ class Optimisation:
     Attributes
     ----------
     max_steps, batch_size : int
-        Steps of the optimiser, rounded up to whole evaluations; target frames a step.
+        Steps of the optimiser, rounded up to whole evaluations, none for 0; target frames a step.
     learning_rate : float
         Highest rate, reached after a warm-up and followed by a cosine decay.
     loss : str
@@ -83,12 +83,12 @@ def optimise(
     pandas.DataFrame
         Columns step, training_loss, validation_loss: before the first step and once an epoch.
     """
-    epochs = max(1, math.ceil(optimisation.max_steps / STEPS_PER_EPOCH))
+    epochs = math.ceil(optimisation.max_steps / STEPS_PER_EPOCH)
     model = network
     if on_accelerator():
         length = stretch_frames(training, frames.context)
         model = GatheringNetwork(network, length, frames.image.shape)
-    compile_network(model, optimisation, epochs * STEPS_PER_EPOCH)
+    compile_network(model, optimisation, max(1, epochs) * STEPS_PER_EPOCH)
     batch_images = optimisation.batch_size * frames.images_per_frame
     first = model.evaluate(*held_out, batch_size=batch_images, verbose=0, return_dict=True)
     state = TrainingState(

@@ -345,7 +345,7 @@ def normalization_for(recording: BaseRecording, model: Model) -> Normalization:
         recording.get_channel_locations(), model.positions, atol=1.0
     ):
         return _estimated_normalization(recording)
-    if model.saw(recording):
+    if model.was_fitted_to(recording):
         return model.normalization
     try:
         estimated = _estimated_normalization(recording)

@@ -1,5 +1,6 @@
 """Train a network to predict frames of recordings from the frames around them."""
 
+import dataclasses
 import hashlib
 import json
 import warnings
@@ -31,8 +32,10 @@ from ephys_deepinterpolation.model import (
     ModelError,
     hash_arrays,
     recording_identity,
+    unprocessed,
 )
 from ephys_deepinterpolation.network import (
+    LinearParameters,
     NetworkParameters,
     Parameters,
     UNetParameters,
@@ -56,6 +59,8 @@ from ephys_deepinterpolation.windows import Context
 
 _NORMALIZATION_FRAMES = 300_000
 _LINEAR_ROWS = 60_000
+_LINEAR_MODEL_ROWS = 240_000
+_NEIGHBOURING_ROWS = 3
 _VALIDATION_ROWS = 60_000
 _ROUNDING = 1e-5
 _AUTO_OMISSIONS = (1, 2, 3, 4, 6, 8)
@@ -67,6 +72,7 @@ def train_deepinterpolation(
     network: Parameters | None = None,
     context_ms: float = 1.0,
     omission_ms: float | str | None = None,
+    training_s: float | None = None,
     max_steps: int = 3000,
     batch_size: int = 64,
     learning_rate: float = 2e-3,
@@ -89,13 +95,16 @@ def train_deepinterpolation(
     ----------
     recordings : BaseRecording or sequence of them
         On one probe, with one set of channels.
-    network : NetworkParameters or UNetParameters, optional
-        The compact network of the default size when not given.
+    network : NetworkParameters, UNetParameters or LinearParameters, optional
+        The compact network of the default size when not given. Linear interpolation is fitted by
+        its normal equations in no step of the optimiser.
     context_ms : float, default: 1.0
         Context on each side of the target, ms.
     omission_ms : float, "auto" or None
         Left out on each side between target and context, ms. None is one frame. "auto" is the
         smallest omission at which the noise is no longer foretold, see `predictability`.
+    training_s : float, optional
+        Use only the first so many seconds of all recordings together, for validation too.
     max_steps : int, default: 3000
         Steps of the optimiser, rounded up to a multiple of 250.
     batch_size : int, default: 64
@@ -131,7 +140,7 @@ def train_deepinterpolation(
     network = NetworkParameters() if network is None else network
     image = _common_image(recordings)
     context, foretold = _choose_context(recordings[0], context_ms, omission_ms, seed)
-    training, _ = split_frames(recordings, context)
+    training, _ = split_frames(recordings, context, training_s)
     random = np.random.default_rng(seed)
     normalization = estimate_normalization(
         sample_traces(recordings, training, _NORMALIZATION_FRAMES, random)
@@ -150,13 +159,16 @@ def train_deepinterpolation(
     optimisation = Optimisation(
         max_steps, batch_size, learning_rate, loss, patience, precision, seed
     )
-    return _train(untrained, recordings, image, optimisation, foretold, checkpoint, progress)
+    return _train(
+        untrained, recordings, image, optimisation, foretold, checkpoint, progress, training_s
+    )
 
 
 def fine_tune(
     model: Model,
     recordings: BaseRecording | Sequence[BaseRecording],
     *,
+    training_s: float | None = None,
     max_steps: int = 500,
     batch_size: int = 64,
     learning_rate: float = 5e-4,
@@ -171,15 +183,17 @@ def fine_tune(
 
     Network, context and omission are the model's; its normalization too, for the channels it was
     trained on where they are as loud, see `normalization_for`. The linear path of the compact
-    network is first fitted anew, where that lowers the validation loss. A learning rate of 0
-    changes nothing.
+    network is first fitted anew, where that lowers the validation loss; of a linear model that is
+    all there is to tune. A learning rate of 0 changes nothing.
 
     Parameters
     ----------
     model : Model
     recordings : BaseRecording or sequence of them
         That fit the model, see `deepinterpolate`.
-    max_steps, batch_size, learning_rate, loss, patience, precision, seed, checkpoint, progress
+    training_s, max_steps, batch_size, learning_rate, loss, patience, precision, seed
+        As in `train_deepinterpolation`.
+    checkpoint, progress
         As in `train_deepinterpolation`.
 
     Returns
@@ -214,7 +228,9 @@ def fine_tune(
     optimisation = Optimisation(
         max_steps, batch_size, learning_rate, loss, patience, precision, seed
     )
-    return _train(tuned, recordings, image, optimisation, foretold, checkpoint, progress)
+    return _train(
+        tuned, recordings, image, optimisation, foretold, checkpoint, progress, training_s
+    )
 
 
 def _train(
@@ -225,13 +241,16 @@ def _train(
     foretold: pd.DataFrame,
     checkpoint: Path | str | None,
     progress: bool,
+    training_s: float | None,
 ) -> Model:
     """Train a model, with weights or without, and describe what came of it."""
-    training, validation = split_frames(recordings, model.context)
+    training, validation = split_frames(recordings, model.context, training_s)
     random = np.random.default_rng(optimisation.seed)
     frames = Frames(recordings, image, model.normalization, model.context)
     held_out = frames.draw(validation, frames.frames_for(_VALIDATION_ROWS), random)
     parameters = network_parameters(model.network)
+    if isinstance(parameters, LinearParameters):
+        optimisation = dataclasses.replace(optimisation, max_steps=0)
     context_frames = 2 * model.context.frames
     kernel = _fit_linear(frames, training, parameters, random)
     network = build_network(
@@ -244,7 +263,7 @@ def _train(
         if has_linear_path(network) and optimisation.learning_rate > 0:
             refit_linear_path(network, frames, training, parameters, held_out, random)
     identities = [recording_identity(recording) for recording in recordings]
-    fingerprint = _fingerprint(model, optimisation, identities)
+    fingerprint = _fingerprint(model, optimisation, identities, training)
     history = optimise(
         fastest(network, parameters),
         frames,
@@ -256,7 +275,7 @@ def _train(
         progress,
     )
     weights = get_weights(network)
-    summary = {
+    summary: dict[str, Any] = {
         "training_frames": sum(piece.end - piece.start for piece in training),
         "validation_frames": sum(piece.end - piece.start for piece in validation),
         "steps": int(history["step"].iloc[-1]),
@@ -268,10 +287,14 @@ def _train(
         **_baselines(kernel, held_out),
         "noise_foretold": float(foretold["r2"].iloc[-1]),
     }
+    if isinstance(parameters, LinearParameters):
+        # Itself: nothing to be read against.
+        summary["linear_loss"] = None
     _say_what_it_means(summary)
     seen = [
         {
             "identity": identity,
+            "source": recording_identity(unprocessed(recordings[index])),
             "ranges": [asdict(piece) for piece in training if piece.recording == index],
         }
         for index, identity in enumerate(identities)
@@ -314,9 +337,15 @@ def fastest(network: keras.Model, parameters: Parameters) -> keras.Model:
     return network
 
 
-def _fingerprint(model: Model, optimisation: Optimisation, identities: list[str]) -> str:
+def _fingerprint(
+    model: Model,
+    optimisation: Optimisation,
+    identities: list[str],
+    training: Sequence[FrameRange],
+) -> str:
     """Say by a hash which training this is, so that no checkpoint of another is taken up."""
-    facts = [model.network, asdict(model.context), asdict(optimisation), identities]
+    pieces = [asdict(piece) for piece in training]
+    facts = [model.network, asdict(model.context), asdict(optimisation), identities, pieces]
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
     arrays = model.weights | vars(model.normalization) | {"positions": model.positions}
     digest.update(hash_arrays(arrays).encode())
@@ -351,10 +380,11 @@ def _say_what_it_means(summary: dict[str, Any]) -> None:
             stacklevel=4,
         )
     # Before its first step the network computes linear interpolation, but for rounding.
-    if summary["validation_loss"] >= (1 - _ROUNDING) * summary["linear_loss"]:
+    linear_loss = summary["linear_loss"]
+    if linear_loss is not None and summary["validation_loss"] >= (1 - _ROUNDING) * linear_loss:
         warnings.warn(
             f"the network did not beat linear interpolation: validation loss "
-            f"{summary['validation_loss']:.4g} against {summary['linear_loss']:.4g}. Train longer "
+            f"{summary['validation_loss']:.4g} against {linear_loss:.4g}. Train longer "
             "or on more data, or use a linear filter instead.",
             stacklevel=4,
         )
@@ -415,9 +445,11 @@ def _fit_linear(
     `beside` says what is predicted beside it, from contexts; nothing by default.
     """
     columns = frames.image.shape[2]
-    rows = network.rows if isinstance(network, NetworkParameters) else NetworkParameters().rows
-    linear = LinearInterpolation(rows, 2 * frames.context.frames * columns, columns)
-    share = frames.frames_for(_LINEAR_ROWS) // len(training) + 1
+    rows = NetworkParameters().rows if isinstance(network, UNetParameters) else network.rows
+    alone = isinstance(network, LinearParameters) and network.own_channel
+    linear = LinearInterpolation(rows, 2 * frames.context.frames * columns, columns, alone)
+    examples = _LINEAR_MODEL_ROWS if isinstance(network, LinearParameters) else _LINEAR_ROWS
+    share = frames.frames_for(examples) // len(training) + 1
     for piece in training:
         batch = frames.draw_from(piece, share, random)
         if batch is not None:
@@ -438,7 +470,7 @@ def _baselines(kernel: np.ndarray, held_out: tuple[np.ndarray, np.ndarray]) -> d
     return {
         "linear_loss": linear_loss,
         "constant_loss": constant_loss,
-        "noise_floor": noise_floor(residual, mask, len(kernel)),
+        "noise_floor": noise_floor(residual, mask, max(len(kernel), _NEIGHBOURING_ROWS)),
         "predictability": 1.0 - linear_loss / constant_loss,
     }
 

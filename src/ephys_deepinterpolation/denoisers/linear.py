@@ -1,4 +1,4 @@
-"""The rivals that every claim about the network is measured against."""
+"""Linear interpolation of a frame from its context, and what no interpolation can tell."""
 
 import numpy as np
 
@@ -32,15 +32,17 @@ class LinearInterpolation:
     rows : int
         Rows of context around each row, odd.
     features, columns : int
-        Features and targets of one row.
+        Features and targets of one row; features of frame after frame, column after column.
+    own_column : bool, default: False
+        Tell each column from its own features alone.
     """
 
     # Relative to the mean diagonal of the normal equations: small enough to let a band-limited
     # signal be interpolated as exactly as it can be.
     _REGULARIZATION = 1e-5
 
-    def __init__(self, rows: int, features: int, columns: int):
-        self.rows, self.columns = rows, columns
+    def __init__(self, rows: int, features: int, columns: int, own_column: bool = False):
+        self.rows, self.columns, self.own_column = rows, columns, own_column
         size = rows * features
         self._gram = np.zeros((columns, size, size))
         self._moment = np.zeros((columns, size))
@@ -64,12 +66,13 @@ class LinearInterpolation:
 
     def kernel(self) -> np.ndarray:
         """Solve for the weights: float32, shape (rows, features, columns)."""
-        solutions = []
-        for gram, moment in zip(self._gram, self._moment, strict=True):
+        kernel = np.zeros((self._gram.shape[1], self.columns), np.float32)
+        for column in range(self.columns):
+            seen = slice(column, None, self.columns) if self.own_column else slice(None)
+            gram, moment = self._gram[column, seen, seen], self._moment[column, seen]
             ridge = self._REGULARIZATION * max(np.trace(gram) / len(gram), 1e-12)
-            solutions.append(np.linalg.solve(gram + ridge * np.eye(len(gram)), moment))
-        kernel = np.stack(solutions, axis=-1).reshape(self.rows, -1, self.columns)
-        return kernel.astype(np.float32)
+            kernel[seen, column] = np.linalg.solve(gram + ridge * np.eye(len(gram)), moment)
+        return kernel.reshape(self.rows, -1, self.columns)
 
 
 def noise_floor(residual: np.ndarray, mask: np.ndarray, rows: int) -> float:
