@@ -52,7 +52,6 @@ rule try_noise_alone:
 use rule sort as sort_noise_alone with:
     input:
         environment=sorter_environment,
-        environment=sorter_environment,
         condition=rules.try_noise_alone.output.recording,
     output:
         directory(
