@@ -18,9 +18,23 @@ from fixtures import noise_recording
 BANDPASS = {"name": "bandpass_filter", "params": {"freq_min": 300.0, "freq_max": 6000.0}}
 COUNTS = ["well_detected", "redundant", "overmerged", "false_positive"]
 SCORES = ["accuracy", "precision", "recall"]
-OK = SortingRun("a-sorter", "1.0", "ok", "", 12.5, 340.0, True, {})
+OK = SortingRun(
+    sorter="a-sorter",
+    version="1.0",
+    mode="default",
+    status="ok",
+    error="",
+    seconds=12.5,
+    peak_memory_mb=340.0,
+    device="cpu",
+    deterministic=True,
+    parameters={},
+    seed=0,
+    threads=1,
+)
 EMPTY = dataclasses.replace(OK, status="empty")
 FAILED = dataclasses.replace(OK, status="failed", error="ValueError: no")
+STOPPED = [dataclasses.replace(FAILED, status=status) for status in ("timeout", "out_of_memory")]
 
 
 @pytest.fixture(scope="module")
@@ -207,14 +221,15 @@ def test_the_names_of_the_sorted_units_change_nothing_but_themselves(truth, trai
     }
 
 
-def test_a_failed_sorting_has_rows_without_accuracy_and_no_counts(truth):
-    units, row = compare(truth, {}, FAILED)
+@pytest.mark.parametrize("run", [FAILED, *STOPPED], ids=lambda run: run.status)
+def test_a_failed_or_stopped_sorting_has_rows_without_accuracy_and_no_counts(truth, run):
+    units, row = compare(truth, {}, run)
     assert len(units) == 9
     assert units[[*SCORES, "well_detected", "sorted_unit"]].isna().all(axis=None)
     assert row[[*COUNTS, "sorted_units", "mean_accuracy"]].isna().all()
     assert row["true_units"] == 5
-    assert (row["status"], row["error"]) == ("failed", "ValueError: no")
-    assert (units["status"] == "failed").all()
+    assert (row["status"], row["error"]) == (run.status, "ValueError: no")
+    assert (units["status"] == run.status).all()
 
 
 def test_an_empty_sorting_has_accuracy_zero_and_counts_zero(truth):
@@ -262,7 +277,7 @@ def test_what_is_known_of_units_and_run_stands_in_the_tables(truth, trains, run)
     for column in ("peak_uv", "firing_rate_hz", "spikes", "depth_um", "background"):
         assert units[column].tolist() == truth.units[column].tolist(), column
     assert units["snr_raw"].tolist() == (np.arange(9) / 2.0).tolist()
-    for column in ("status", "error", "seconds", "peak_memory_mb", "deterministic"):
+    for column in ("status", "error", "mode", "seconds", "peak_memory_mb", "deterministic"):
         assert row[column] == getattr(run, column), column
 
 

@@ -1,27 +1,65 @@
 # Sortings held against the truth, and the tables everything later is drawn from.
 
 
+comparison_tables = (
+    "units",
+    "sortings",
+    "matches",
+    "quality",
+    "agreement",
+    "collisions",
+    "correlograms",
+)
+
+
+def sortings_of(**condition):
+    """Every sorting of a condition, of any when none is named."""
+    return expand(
+        "results/sortings/{dataset}/{replicate}/{condition}/{sorter}/{repeat}",
+        sorter=study.sorters,
+        repeat=range(study.repeats),
+        allow_missing=True,
+        **condition,
+    )
+
+
+def reference_comparison(wildcards):
+    """What was measured of the reference, which the other conditions are compared with."""
+    if wildcards.condition == study.reference:
+        return {}
+    folder = f"results/comparisons/{{dataset}}/{{replicate}}/{study.reference}"
+    return {
+        f"reference_{name}": f"{folder}/{name}.parquet" for name in ("units", "quality")
+    }
+
+
 rule compare:
     input:
+        unpack(reference_comparison),
         truth="results/ground_truth/{dataset}/{replicate}",
         condition="results/conditions/{dataset}/{replicate}/{condition}",
-        sorting="results/sortings/{dataset}/{replicate}/{condition}/{sorter}/{repeat}",
+        noise="results/artifacts/{dataset}/{replicate}/{condition}/noise.parquet",
         reference_noise=f"results/artifacts/{{dataset}}/{{replicate}}/{study.reference}/noise.parquet",
+        sortings=sortings_of(),
+        reference_sortings=sortings_of(condition=study.reference),
     output:
-        units="results/comparisons/{dataset}/{replicate}/{condition}/{sorter}/{repeat}/units.parquet",
-        sortings="results/comparisons/{dataset}/{replicate}/{condition}/{sorter}/{repeat}/sortings.parquet",
+        **{
+            name: f"results/comparisons/{{dataset}}/{{replicate}}/{{condition}}/{name}.parquet"
+            for name in comparison_tables
+        },
     log:
-        "results/logs/comparisons/{dataset}/{replicate}/{condition}/{sorter}/{repeat}.log",
+        "results/logs/comparisons/{dataset}/{replicate}/{condition}.log",
     conda:
         "../../envs/generation.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=4000,
+        runtime=120,
     params:
         kind=lambda wildcards: study.datasets[wildcards.dataset].kind,
         reference=study.pipelines[study.reference],
+        match_score=study.match_score,
     message:
-        "Compare {wildcards.sorter} on {wildcards.dataset}, {wildcards.condition}, with the truth"
+        "Compare the sortings of {wildcards.dataset}, {wildcards.condition}, with the truth, the reference and each other"
     script:
         "../scripts/compare.py"
 
@@ -35,12 +73,10 @@ table_parts = {
     },
     **{
         name: per_dataset(
-            f"results/comparisons/{{dataset}}/{{replicate}}/{{condition}}/{{sorter}}/{{repeat}}/{name}.parquet",
+            f"results/comparisons/{{dataset}}/{{replicate}}/{{condition}}/{name}.parquet",
             condition=study.conditions,
-            sorter=study.sorters,
-            repeat=range(study.repeats),
         )
-        for name in ("units", "sortings")
+        for name in comparison_tables
     },
     **{
         name: [f"{folder}/{name}.parquet" for folder in measured]
@@ -52,6 +88,7 @@ table_parts = {
     },
     "noise_alone": noise_alone,
     "noise_alone_sortings": noise_alone_sortings,
+    "rasters": rasters,
     "traces": [
         f"results/artifacts/{dataset}/0/{condition}/traces.parquet"
         for dataset in study.datasets

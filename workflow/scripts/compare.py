@@ -1,36 +1,52 @@
-"""Compare a sorting with the truth."""
+"""Compare the sortings of a condition with the truth, the reference and each other."""
 
 from ephys_deepinterpolation.jobs import start_job
 
 start_job(snakemake.log[0])
 
-from pathlib import Path
-
 import pandas as pd
-import spikeinterface as si
 
-from ephys_deepinterpolation.comparisons import compare_with_truth, signal_to_noise
+from ephys_deepinterpolation.comparisons import (
+    compare_condition,
+    read_sortings,
+    signal_to_noise,
+)
 from ephys_deepinterpolation.conditions import load_condition
 from ephys_deepinterpolation.files import write_table
 from ephys_deepinterpolation.ground_truth import load_ground_truth
-from ephys_deepinterpolation.sortings import read_run
 
 truth = load_ground_truth(snakemake.input.truth)
-_, facts = load_condition(snakemake.input.condition)
-noise = pd.read_parquet(snakemake.input.reference_noise).set_index("channel")["noise_uv"]
-folder = Path(snakemake.input.sorting)
+recording, facts = load_condition(snakemake.input.condition)
+noise, reference_noise = (
+    pd.read_parquet(path).set_index("channel")["noise_uv"]
+    for path in (snakemake.input.noise, snakemake.input.reference_noise)
+)
 snr = pd.Series(dtype=float)
 if truth.templates is not None:
-    snr = signal_to_noise(truth.templates, truth.recording, snakemake.params.reference, noise)
-units, sortings = compare_with_truth(truth, si.load(folder / "sorting"), read_run(folder), snr)
+    snr = signal_to_noise(
+        truth.templates, truth.recording, snakemake.params.reference, reference_noise
+    )
+reference_tables = {
+    name: pd.read_parquet(path)
+    for name in ("units", "quality")
+    if (path := snakemake.input.get(f"reference_{name}"))
+}
+tables = compare_condition(
+    truth,
+    recording,
+    noise,
+    snr,
+    read_sortings(snakemake.input.sortings),
+    read_sortings(snakemake.input.reference_sortings),
+    reference_tables or None,
+    snakemake.params.match_score,
+)
 keys = {
     "dataset": snakemake.wildcards.dataset,
     "kind": snakemake.params.kind,
     "replicate": int(snakemake.wildcards.replicate),
     "condition": snakemake.wildcards.condition,
-    "sorter": snakemake.wildcards.sorter,
-    "repeat": int(snakemake.wildcards.repeat),
     "model_saw_recording": facts["model_saw_recording"],
 }
-write_table(units.assign(**keys), snakemake.output.units)
-write_table(sortings.assign(**keys), snakemake.output.sortings)
+for name, table in tables.items():
+    write_table(table.assign(**keys), snakemake.output[name])
