@@ -27,7 +27,7 @@ seed = derive_seed(params.seed, "statistics")
 calibrators = find_calibrators(params.pipelines, params.conditions, params.reference)
 no_hypothesis = [name for kind in NO_HYPOTHESIS for name in calibrators[kind]]
 effects = estimate_effects(tables, endpoints, params.reference, seed, no_hypothesis)
-checks = check_calibration(tables, endpoints, effects, calibrators, params.reference, seed)
+checks = check_calibration(tables, endpoints, effects, calibrators, seed)
 packages = ["ephys-deepinterpolation", "spikeinterface", "numpy", "scipy", "pandas"]
 verdict = {
     "seed": params.seed,
