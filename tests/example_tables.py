@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from example_measures import measured_tables
+
 REFERENCE = "raw"
 CONDITIONS = ["raw", "di", "di-after-bandpass", "gaussian"]
 SORTERS = ["spykingcircus2", "mountainsort5"]
@@ -25,129 +27,157 @@ def example_tables(
     channels: int = 24,
     with_recorded: bool = True,
     failed: tuple[str, str] | None = None,
+    known: list[tuple[str, str]] | None = None,
+    sorters: list[str] | None = None,
+    repeats: int = 1,
+    status: str = "failed",
 ) -> dict[str, pd.DataFrame]:
-    """Return every table of a study on a synthetic dataset and on a recorded one.
+    """Return every table of a study on datasets with truth and on a recorded one.
 
     Parameters
     ----------
-    replicates, true_units, channels : int
+    replicates, true_units, channels, repeats : int
         Size of the study; a sixth more units are background.
-    conditions : list of str, optional
-        The conditions; all four when left out.
+    conditions, sorters : list of str, optional
+        All four conditions and both sorters when left out.
     with_recorded : bool
         Add a dataset without truth.
     failed : (condition, sorter), optional
-        A sorting that failed in every replicate of the synthetic dataset.
+        A sorting that failed in every replicate of the datasets with truth.
+    known : list of (dataset, kind), optional
+        Datasets with truth; a synthetic one when left out.
+    status : str
+        Of the sorting that failed.
     """
     conditions = CONDITIONS if conditions is None else conditions
+    sorters = SORTERS if sorters is None else sorters
+    known = [("np2-synthetic", "synthetic")] if known is None else known
     generator = np.random.default_rng(7)
-    units = _units(generator, replicates, true_units, conditions, failed)
-    datasets = [("np2-synthetic", "synthetic", replicates)]
+    datasets = [(dataset, kind, replicates) for dataset, kind in known]
+    units = pd.concat(
+        [
+            _units(generator, dataset, true_units, conditions, sorters, failed, repeats, status)
+            for dataset in datasets
+        ],
+        ignore_index=True,
+    )
     if with_recorded:
         datasets.append(("np2-real", "recorded", 1))
     trained = [name for name in conditions if name.startswith("di")]
     models, training = _models(datasets, trained)
-    return {
+    effects = _effects(units)
+    tables = {
         "units": units,
-        "sortings": _sortings(generator, units, datasets, conditions, failed),
+        "sortings": _sortings(generator, units, datasets, conditions, sorters, failed, repeats),
         "noise": _noise(generator, datasets, conditions, channels),
-        "noise_parts": _noise_parts(generator, replicates, conditions),
+        "noise_parts": _noise_parts(generator, datasets, conditions),
         "traces": _traces(generator, datasets, conditions, channels),
         "models": models,
         "training": training,
-        "effects": _effects(units),
+        "effects": effects,
     }
+    return tables | measured_tables(units, datasets, conditions, sorters, effects)
 
 
-def _units(generator, replicates, true_units, conditions, failed):
+def _units(generator, dataset, true_units, conditions, sorters, failed, repeats, status):
     rows = []
+    name, kind, replicates = dataset
     number = true_units + true_units // 6
     for replicate in range(replicates):
         peaks = np.exp(generator.uniform(np.log(6), np.log(150), number))
         for index, peak in enumerate(peaks):
             background = index >= true_units
             peak = generator.uniform(2, 5) if background else peak
-            depth, rate = generator.uniform(0, 300), generator.uniform(3, 15)
+            depth, rate = generator.uniform(0, 300), generator.uniform(1, 15)
+            width = generator.uniform(0.15, 0.7)
             for condition in conditions:
-                for sorter in SORTERS:
-                    broken = failed == (condition, sorter)
-                    easy = 1 / (1 + np.exp(-(np.log(peak) - np.log(25)) * 3))
-                    noisy = easy + SHIFT.get(condition, 0.0) + generator.normal(0, 0.04)
-                    accuracy = float(np.clip(noisy, 0, 1))
-                    rows.append(
-                        {
-                            "dataset": "np2-synthetic",
-                            "kind": "synthetic",
-                            "replicate": replicate,
-                            "condition": condition,
-                            "sorter": sorter,
-                            "repeat": 0,
-                            "unit": f"u{index}",
-                            "background": background,
-                            "peak_uv": float(peak),
-                            "snr_raw": float(peak / 7),
-                            "firing_rate_hz": rate,
-                            "spikes": int(rate * 40),
-                            "depth_um": depth,
-                            "status": "failed" if broken else "ok",
-                            "sorted_unit": None if broken or accuracy < 0.1 else str(index),
-                            "accuracy": np.nan if broken else accuracy,
-                            "precision": np.nan if broken else min(1.0, accuracy + 0.05),
-                            "recall": np.nan if broken else min(1.0, accuracy + 0.02),
-                            "well_detected": None if broken else accuracy >= 0.8,
-                            "model_saw_recording": condition.startswith("di"),
-                        }
-                    )
+                for sorter in sorters:
+                    for repeat in range(repeats):
+                        broken = failed == (condition, sorter)
+                        easy = 1 / (1 + np.exp(-(np.log(peak) - np.log(25)) * 3))
+                        noisy = easy + SHIFT.get(condition, 0.0) + generator.normal(0, 0.04)
+                        accuracy = float(np.clip(noisy, 0, 1))
+                        rows.append(
+                            {
+                                "dataset": name,
+                                "kind": kind,
+                                "replicate": replicate,
+                                "condition": condition,
+                                "sorter": sorter,
+                                "repeat": repeat,
+                                "unit": f"u{index}",
+                                "background": background,
+                                "peak_uv": float(peak),
+                                "snr_raw": float(peak / 7),
+                                "width_ms": width,
+                                "firing_rate_hz": rate,
+                                "spikes": int(rate * 40),
+                                "depth_um": depth,
+                                "status": status if broken else "ok",
+                                "sorted_unit": None if broken or accuracy < 0.1 else str(index),
+                                "accuracy": np.nan if broken else accuracy,
+                                "precision": np.nan if broken else min(1.0, accuracy + 0.05),
+                                "recall": np.nan if broken else min(1.0, accuracy + 0.02),
+                                "well_detected": None if broken else accuracy >= 0.8,
+                                "model_saw_recording": condition.startswith("di"),
+                            }
+                        )
     return pd.DataFrame(rows)
 
 
-def _sortings(generator, units, datasets, conditions, failed):
+def _sortings(generator, units, datasets, conditions, sorters, failed, repeats):
     rows = []
     for dataset, kind, replicates in datasets:
+        has_truth = kind != "recorded"
         for replicate in range(replicates):
             for condition in conditions:
-                for sorter in SORTERS:
-                    row = {
-                        "dataset": dataset,
-                        "kind": kind,
-                        "replicate": replicate,
-                        "condition": condition,
-                        "sorter": sorter,
-                        "repeat": 0,
-                        "status": "ok",
-                        "error": None,
-                        "sorted_units": 20 + int(generator.integers(0, 9)),
-                        "seconds": float(generator.uniform(20, 60)),
-                        "peak_memory_mb": float(generator.uniform(900, 2300)),
-                        "deterministic": sorter == "mountainsort5",
-                        "model_saw_recording": condition.startswith("di"),
-                    }
-                    if kind == "synthetic":
-                        row |= _classes(units, replicate, condition, sorter)
-                    if kind == "recorded" and condition == "raw":
-                        row |= {"status": "empty", "sorted_units": 0}
-                    if kind == "synthetic" and failed == (condition, sorter):
-                        row |= {
-                            "status": "failed",
-                            "error": "ValueError: too few spikes",
-                            "sorted_units": None,
-                            "well_detected": None,
-                            "false_positive": None,
-                            "redundant": None,
-                            "overmerged": None,
-                            "mean_accuracy": None,
+                for place, sorter in enumerate(sorters):
+                    for repeat in range(repeats):
+                        row = {
+                            "dataset": dataset,
+                            "kind": kind,
+                            "replicate": replicate,
+                            "condition": condition,
+                            "sorter": sorter,
+                            "repeat": repeat,
+                            "mode": "default",
+                            "status": "ok",
+                            "error": None,
+                            "sorted_units": 20 + int(generator.integers(0, 9)),
+                            "seconds": float(generator.uniform(20, 60)) * (place + 1),
+                            "peak_memory_mb": float(generator.uniform(900, 2300)),
+                            "deterministic": sorter == "mountainsort5",
+                            "model_saw_recording": condition.startswith("di"),
                         }
-                    rows.append(row)
+                        if has_truth:
+                            keys = (dataset, replicate, condition, sorter, repeat)
+                            row |= _classes(units, *keys)
+                        elif condition == "raw":
+                            row |= {"status": "empty", "sorted_units": 0}
+                        if has_truth and failed == (condition, sorter):
+                            row |= {
+                                "status": units.loc[units["accuracy"].isna(), "status"].iloc[0],
+                                "error": "ValueError: too few spikes",
+                                "sorted_units": None,
+                                "well_detected": None,
+                                "false_positive": None,
+                                "redundant": None,
+                                "overmerged": None,
+                                "mean_accuracy": None,
+                            }
+                        rows.append(row)
     table = pd.DataFrame(rows)
     empty = ["true_units", "well_detected", "false_positive", "redundant", "overmerged"]
     return table.reindex(columns=list(dict.fromkeys([*table, *empty, "mean_accuracy"])))
 
 
-def _classes(units, replicate, condition, sorter):
+def _classes(units, dataset, replicate, condition, sorter, repeat):
     mask = (
-        (units["replicate"] == replicate)
+        (units["dataset"] == dataset)
+        & (units["replicate"] == replicate)
         & (units["condition"] == condition)
         & (units["sorter"] == sorter)
+        & (units["repeat"] == repeat)
         & ~units["background"]
     )
     asked = units[mask]
@@ -156,7 +186,7 @@ def _classes(units, replicate, condition, sorter):
         "well_detected": int((asked["accuracy"] >= 0.8).sum()),
         "redundant": 2,
         "overmerged": 1,
-        "false_positive": 4,
+        "false_positive": 4 + (condition != "raw"),
         "mean_accuracy": float(asked["accuracy"].mean()),
     }
 
@@ -180,7 +210,7 @@ def _noise(generator, datasets, conditions, channels):
         [
             {"dataset": dataset, "kind": kind, "replicate": replicate, "condition": condition}
             | channel
-            | {"noise_uv": level[condition] * float(generator.lognormal(0, 0.08))}
+            | {"noise_uv": level.get(condition, 5.0) * float(generator.lognormal(0, 0.08))}
             for dataset, kind, replicates in datasets
             for replicate in range(replicates)
             for condition in conditions
@@ -189,18 +219,21 @@ def _noise(generator, datasets, conditions, channels):
     )
 
 
-def _noise_parts(generator, replicates, conditions):
+def _noise_parts(generator, datasets, conditions):
     return pd.DataFrame(
         [
             {
-                "dataset": "np2-synthetic",
-                "kind": "synthetic",
+                "dataset": dataset,
+                "kind": kind,
                 "replicate": replicate,
                 "condition": condition,
                 "part": part,
                 "level_uv": level,
-                "passed": PASSED[condition][index] + float(generator.normal(0, 0.01)),
+                "passed": PASSED.get(condition, [0.8] * 4)[index]
+                + float(generator.normal(0, 0.01)),
             }
+            for dataset, kind, replicates in datasets
+            if kind == "synthetic"
             for replicate in range(replicates)
             for condition in conditions
             for index, (part, level) in enumerate(PARTS.items())
@@ -221,7 +254,7 @@ def _traces(generator, datasets, conditions, channels, frames=600):
             reach = np.exp(-(((np.arange(channels) - row) / 2) ** 2))
             spikes += generator.uniform(20, 120) * reach[:, None] * shape
         for condition in conditions:
-            values = spikes + keep[condition] * noise
+            values = spikes + keep.get(condition, 0.6) * noise
             for channel, trace in zip(_channel_table(dataset, channels), values, strict=True):
                 parts.append(
                     pd.DataFrame(
@@ -250,7 +283,7 @@ def _models(datasets, trained):
                 models.append(
                     names
                     | {
-                        "training_frames": 900_000,
+                        "training_frames": 900_000 // (1 + len(dataset) % 3),
                         "validation_frames": 100_000,
                         "steps": 3000,
                         "parameters": 63_000,
@@ -283,30 +316,64 @@ def _models(datasets, trained):
 
 
 def _effects(units):
+    """Effects on accuracy in two bands and on well-detected units, in every scope."""
+    asked = units[~units["background"]].assign(detected=units["well_detected"].astype(float))
+    keys = ["dataset", "kind", "replicate", "sorter", "repeat", "unit", "peak_uv"]
+    scopes = [(True, True), (True, False), (False, True), (False, False)]
+    endpoints = {
+        "accuracy-small": ("accuracy", asked["peak_uv"] < 30),
+        "accuracy-large": ("accuracy", asked["peak_uv"] >= 30),
+        "well_detected": ("well_detected", asked["peak_uv"] > 0),
+    }
     rows = []
-    asked = units[~units["background"]]
-    keys = ["dataset", "replicate", "sorter", "unit"]
-    before = asked[asked["condition"] == REFERENCE].set_index(keys)["accuracy"]
-    for sorter in SORTERS:
+    for endpoint, (measure, chosen) in endpoints.items():
+        value = "accuracy" if measure == "accuracy" else "detected"
+        wide = asked[chosen].pivot_table(
+            index=keys, columns="condition", values=value, dropna=False, observed=True
+        )
+        wide = wide.dropna(how="all").reset_index()
         for condition in asked["condition"].unique():
-            if condition == REFERENCE:
+            if condition == REFERENCE or REFERENCE not in wide:
                 continue
-            after = asked[(asked["condition"] == condition) & (asked["sorter"] == sorter)]
-            paired = (after.set_index(keys)["accuracy"] - before).dropna()
-            deviation = paired.std() / np.sqrt(max(1, len(paired))) if len(paired) else np.nan
-            rows.append(
-                {
-                    "dataset": "np2-synthetic",
-                    "kind": "synthetic",
-                    "condition": condition,
-                    "sorter": sorter,
-                    "endpoint": "accuracy",
-                    "effect": paired.mean() if len(paired) else np.nan,
-                    "low": paired.mean() - 2 * deviation if len(paired) else np.nan,
-                    "high": paired.mean() + 2 * deviation if len(paired) else np.nan,
-                    "units": len(paired),
-                    "recordings": paired.reset_index()["replicate"].nunique(),
-                }
+            change = wide.assign(
+                difference=wide[condition] - wide[REFERENCE] if condition in wide else np.nan
             )
-    columns = ["dataset", "kind", "condition", "sorter", "endpoint", "effect", "low", "high"]
-    return pd.DataFrame(rows, columns=[*columns, "units", "recordings"])
+            for of_dataset, of_sorter in scopes:
+                by = ["dataset"] * of_dataset + ["sorter"] * of_sorter
+                groups = change.groupby(by, sort=False) if by else [((), change)]
+                for names, group in groups:
+                    given = dict(zip(by, names, strict=True))
+                    rows.append(
+                        {"dataset": "all", "sorter": "all"}
+                        | given
+                        | {"condition": condition, "endpoint": endpoint, "measure": measure}
+                        | _effect(group)
+                    )
+    columns = ["dataset", "sorter", "condition", "endpoint", "measure", "effect", "low", "high"]
+    columns += ["p", "p_holm", "standardized", "detectable", "repeat_spread", "units"]
+    return pd.DataFrame(rows, columns=[*columns, "recordings", "tuned"])
+
+
+def _effect(group):
+    paired = group["difference"].dropna()
+    if paired.empty:
+        return {"units": 0, "recordings": 0, "tuned": False}
+    error = paired.std() / np.sqrt(len(paired)) if len(paired) > 1 else np.nan
+    effect = float(paired.mean())
+    p = float(np.clip(np.exp(-abs(effect) / (error or 1.0)), 0, 1)) if error == error else np.nan
+    recordings = group.loc[paired.index, ["dataset", "replicate"]].drop_duplicates()
+    return {
+        "effect": effect,
+        "low": effect - 2 * error,
+        "high": effect + 2 * error,
+        "p": p,
+        "p_holm": min(1.0, 3 * p),
+        "standardized": effect / paired.std() if len(paired) > 1 else np.nan,
+        "detectable": 2.8 * error,
+        "repeat_spread": np.nan,
+        "units": group.loc[paired.index, ["dataset", "replicate", "unit"]]
+        .drop_duplicates()
+        .shape[0],
+        "recordings": len(recordings),
+        "tuned": False,
+    }

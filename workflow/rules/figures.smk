@@ -1,41 +1,96 @@
 # Figures, from the tables alone.
 
+# In the order of the report: its stage, the figure (a module of the package and a caption of the
+# same name), the tables it is drawn from.
+all_overviews = [
+    ("models", "training", ["training", "models"]),
+    ("conditions", "noise", ["noise"]),
+    ("conditions", "noise_parts", ["noise_parts"]),
+    ("artifacts", "noise_transfer", ["noise_transfer"]),
+    ("artifacts", "residual", ["residual"]),
+    ("artifacts", "residual_spectra", ["residual_spectra"]),
+    ("artifacts", "residual_covariance", ["residual_covariance"]),
+    ("artifacts", "attenuation", ["attenuation"]),
+    ("artifacts", "attenuation_map", ["attenuation"]),
+    ("artifacts", "hybrid", ["attenuation"]),
+    ("artifacts", "detectability", ["detectability"]),
+    ("artifacts", "phantoms", ["noise_alone", "noise_alone_sortings"]),
+    ("artifacts", "transient_spread", ["transient_spread"]),
+    ("artifacts", "rounding", ["rounding"]),
+    ("sortings", "sortings", ["sortings"]),
+    ("sortings", "run_time", ["sortings"]),
+    ("comparisons", "amplitude", ["units"]),
+    ("comparisons", "collisions", ["collisions"]),
+    ("comparisons", "correlograms", ["correlograms"]),
+    ("comparisons", "matches", ["matches"]),
+    ("comparisons", "quality", ["quality"]),
+    ("comparisons", "thresholds", ["quality"]),
+    ("comparisons", "agreement", ["agreement"]),
+    ("statistics", "effects", ["effects"]),
+    ("statistics", "gain_amplitude", ["units"]),
+    ("statistics", "cost", ["sortings"]),
+    ("statistics", "rivals", ["noise", "attenuation", "detectability", "effects"]),
+    ("statistics", "effects_by_dataset", ["effects"]),
+    ("statistics", "effects_by_sorter", ["effects"]),
+    ("statistics", "gain_noise", ["effects", "recordings"]),
+    ("statistics", "training_gain", ["models", "effects"]),
+]
 
-# Name of a figure: the stage of the report it stands in, and the tables it is drawn from.
-overview_figures = {
-    "training": ("models", ["training", "models"]),
-    "noise": ("conditions", ["noise"]),
-    "noise_parts": ("conditions", ["noise_parts"]),
-    "sortings": ("sortings", ["sortings"]),
-    "amplitude": ("comparisons", ["units"]),
-    "effects": ("statistics", ["effects"]),
+# What a study cannot show is not drawn: tables it does not make, and these.
+datasets_with_truth = [
+    name for name in study.datasets if name not in datasets_of("recorded")
+]
+cannot_show = {
+    "hybrid": not datasets_of("hybrid"),
+    "agreement": len(study.sorters) < 2,
+    "effects_by_dataset": len(datasets_with_truth) < 2,
+    "effects_by_sorter": len(study.sorters) < 2,
+    "gain_noise": len(datasets_with_truth) < 2,
 }
+made_tables = {name for name, parts in table_parts.items() if parts} | {"effects"}
+overviews = [
+    (stage, name, needed)
+    for stage, name, needed in all_overviews
+    if made_tables.issuperset(needed) and not cannot_show.get(name)
+]
 
 
-for figure, (stage, table_names) in overview_figures.items():
+def drawn(stage, names, caption=None):
+    """The files of figures, the SVG of each with its caption in Snakemake's own report."""
+    files = []
+    for name in names:
+        svg, *others = figure_files(name)
+        text = f"../report/{caption or name}.rst"
+        files += [report(svg, caption=text, category=stage), *others]
+    return files
+
+
+for figure_stage in dict.fromkeys(stage for stage, _, _ in overviews):
+    of_stage = {
+        name: needed for stage, name, needed in overviews if stage == figure_stage
+    }
 
     rule:
         name:
-            f"draw_{figure}"
+            f"draw_{figure_stage}"
         input:
-            expand("results/tables/{table}.parquet", table=table_names),
+            **{
+                table: f"results/tables/{table}.parquet"
+                for needed in of_stage.values()
+                for table in needed
+            },
         output:
-            report(
-                f"results/figures/{figure}.svg",
-                caption=f"../report/{figure}.rst",
-                category=stage,
-            ),
-            multiext(f"results/figures/{figure}", ".pdf", ".png"),
+            drawn(figure_stage, of_stage),
         log:
-            f"results/logs/figures/{figure}.log",
+            f"results/logs/figures/{figure_stage}.log",
         conda:
             "../../envs/report.yaml"
         params:
-            figure=figure,
+            figures=of_stage,
             reference=study.reference,
             conditions=study.conditions,
         message:
-            f"Draw {figure}"
+            f"Draw the figures of the stage {figure_stage}"
         script:
             "../scripts/draw_overview.py"
 
@@ -86,49 +141,58 @@ rule draw_surrogate:
         "../scripts/draw_surrogate.py"
 
 
-rule draw_traces:
-    input:
-        "results/tables/traces.parquet",
-    output:
-        report(
-            "results/figures/traces-{dataset}-{condition}.svg",
-            caption="../report/traces.rst",
-            category="conditions",
-        ),
-        multiext("results/figures/traces-{dataset}-{condition}", ".pdf", ".png"),
-    log:
-        "results/logs/figures/traces-{dataset}-{condition}.log",
-    conda:
-        "../../envs/report.yaml"
-    params:
-        reference=study.reference,
-        conditions=study.conditions,
-    message:
-        "Draw the traces of {wildcards.dataset}, {wildcards.condition}"
-    script:
-        "../scripts/draw_traces.py"
+if other_conditions:
 
+    rule draw_traces:
+        input:
+            traces="results/tables/traces.parquet",
+            rasters="results/tables/rasters.parquet",
+        output:
+            drawn(
+                "conditions",
+                [f"traces-{{dataset}}-{condition}" for condition in other_conditions],
+                "traces",
+            ),
+            drawn(
+                "sortings",
+                [f"rasters-{{dataset}}-{condition}" for condition in other_conditions],
+                "rasters",
+            ),
+        log:
+            "results/logs/figures/traces-{dataset}.log",
+        wildcard_constraints:
+            dataset=one_of(drawn_datasets),
+        conda:
+            "../../envs/report.yaml"
+        params:
+            reference=study.reference,
+            conditions=study.conditions,
+            others=other_conditions,
+        message:
+            "Draw traces and spikes of {wildcards.dataset}"
+        script:
+            "../scripts/draw_traces.py"
 
-rule draw_accuracy:
-    input:
-        "results/tables/units.parquet",
-    output:
-        report(
-            "results/figures/accuracy-{condition}.svg",
-            caption="../report/accuracy.rst",
-            category="comparisons",
-        ),
-        multiext("results/figures/accuracy-{condition}", ".pdf", ".png"),
-    log:
-        "results/logs/figures/accuracy-{condition}.log",
-    conda:
-        "../../envs/report.yaml"
-    params:
-        reference=study.reference,
-    message:
-        "Draw the accuracies of {wildcards.condition}"
-    script:
-        "../scripts/draw_accuracy.py"
+    rule draw_accuracy:
+        input:
+            "results/tables/units.parquet",
+        output:
+            drawn(
+                "comparisons",
+                [f"accuracy-{condition}" for condition in other_conditions],
+                "accuracy",
+            ),
+        log:
+            "results/logs/figures/accuracy.log",
+        conda:
+            "../../envs/report.yaml"
+        params:
+            reference=study.reference,
+            conditions=other_conditions,
+        message:
+            "Draw the accuracies"
+        script:
+            "../scripts/draw_accuracy.py"
 
 
 # In the order of the report: stage, caption, file name.
@@ -139,21 +203,21 @@ dataset_figures = [
     ("datasets", "surrogate", f"surrogate-{dataset}")
     for dataset in datasets_of("surrogate")
 ]
+figures_of_pairs = [
+    (stage, name, f"{name}-{dataset}-{condition}")
+    for stage, name in (("conditions", "traces"), ("sortings", "rasters"))
+    for dataset in drawn_datasets
+    for condition in other_conditions
+    if condition in conditions_of(dataset)
+]
+accuracies = [
+    ("comparisons", "accuracy", f"accuracy-{condition}")
+    for condition in other_conditions
+]
 figure_list = [
     *dataset_figures,
-    *((stage, name, name) for name, (stage, _) in list(overview_figures.items())[:3]),
-    *(
-        ("conditions", "traces", f"traces-{dataset}-{condition}")
-        for dataset in study.datasets
-        for condition in other_conditions
-        if condition in conditions_of(dataset)
-    ),
-    ("sortings", "sortings", "sortings"),
-    *(
-        ("comparisons", "accuracy", f"accuracy-{condition}")
-        for condition in other_conditions
-    ),
-    ("comparisons", "amplitude", "amplitude"),
-    ("statistics", "effects", "effects"),
+    *((stage, name, name) for stage, name, _ in overviews),
+    *figures_of_pairs,
+    *accuracies,
 ]
 figures = [path for _, _, name in figure_list for path in figure_files(name)]

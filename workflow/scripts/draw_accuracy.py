@@ -1,18 +1,19 @@
-"""Draw the accuracy of each true unit, the reference against a condition."""
+"""Draw the accuracy of each true unit, the reference against each condition."""
 
 from ephys_deepinterpolation.jobs import start_job
 
 start_job(snakemake.log[0])
 
+from pathlib import Path
+
 import pandas as pd
 
-from ephys_deepinterpolation.figures.accuracy import plot_accuracy_pairs
+from ephys_deepinterpolation.figures.accuracy import plot_accuracy
 from ephys_deepinterpolation.figures.style import save
 
-figure = plot_accuracy_pairs(
-    pd.read_parquet(snakemake.input[0]),
-    reference=snakemake.params.reference,
-    condition=snakemake.wildcards.condition,
-)
-for path in snakemake.output:
-    save(figure, path)
+units = pd.read_parquet(snakemake.input[0])
+for condition in snakemake.params.conditions:
+    figure = plot_accuracy(units, reference=snakemake.params.reference, condition=condition)
+    for path in snakemake.output:
+        if Path(path).stem == f"accuracy-{condition}":
+            save(figure, path)

@@ -1,20 +1,29 @@
-"""Draw a dataset's traces before and after a condition."""
+"""Draw a dataset's traces and spikes before and after each condition."""
 
 from ephys_deepinterpolation.jobs import start_job
 
 start_job(snakemake.log[0])
 
+from pathlib import Path
+
 import pandas as pd
 
+from ephys_deepinterpolation.figures.rasters import plot_rasters
 from ephys_deepinterpolation.figures.style import save
 from ephys_deepinterpolation.figures.traces import plot_traces
 
-traces = pd.read_parquet(snakemake.input[0])
-figure = plot_traces(
-    traces[traces["dataset"] == snakemake.wildcards.dataset],
-    reference=snakemake.params.reference,
-    condition=snakemake.wildcards.condition,
-    conditions=snakemake.params.conditions,
-)
-for path in snakemake.output:
-    save(figure, path)
+dataset = snakemake.wildcards.dataset
+params = snakemake.params
+for name, draw in {"traces": plot_traces, "rasters": plot_rasters}.items():
+    table = pd.read_parquet(snakemake.input[name])
+    of_dataset = table[table["dataset"] == dataset] if len(table) else table
+    for condition in params.others:
+        figure = draw(
+            of_dataset,
+            reference=params.reference,
+            condition=condition,
+            conditions=params.conditions,
+        )
+        for path in snakemake.output:
+            if Path(path).stem == f"{name}-{dataset}-{condition}":
+                save(figure, path)

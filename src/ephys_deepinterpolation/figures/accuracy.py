@@ -20,8 +20,8 @@ def pair_accuracies(units: pd.DataFrame, reference: str, condition: str) -> pd.D
 
     Parameters
     ----------
-    units : DataFrame, one row per true unit x condition x sorter x replicate
-        The table `units`. Background units are left out.
+    units : DataFrame, one row per true unit x condition x sorter x repeat x replicate
+        The table `units`. Background units are left out, repeats averaged.
     reference, condition : str
         The two conditions.
 
@@ -30,16 +30,19 @@ def pair_accuracies(units: pd.DataFrame, reference: str, condition: str) -> pd.D
     DataFrame
         `dataset`, `replicate`, `sorter`, `repeat`, `unit`, `peak_uv`, `before`, `after`.
     """
-    known = style.asked_units(units).dropna(subset=["accuracy"])
-    before = known.loc[known["condition"] == reference, [*PAIR, "peak_uv", "accuracy"]]
+    asked = style.asked_units(units)
+    peaks = asked.drop_duplicates(PAIR)[[*PAIR, "peak_uv"]]
+    known = style.mean_of_repeats(asked, [*PAIR, "condition"], "accuracy")
+    before = known.loc[known["condition"] == reference, [*PAIR, "accuracy"]]
     after = known.loc[known["condition"] == condition, [*PAIR, "accuracy"]]
-    return before.rename(columns={"accuracy": "before"}).merge(
+    pairs = before.rename(columns={"accuracy": "before"}).merge(
         after.rename(columns={"accuracy": "after"}), on=PAIR, validate="one_to_one"
     )
+    return pairs.merge(peaks, on=PAIR)
 
 
 @style.styled
-def plot_accuracy_pairs(units: pd.DataFrame, reference: str, condition: str) -> Figure:
+def plot_accuracy(units: pd.DataFrame, reference: str, condition: str) -> Figure:
     """Draw accuracy with the reference (x) against accuracy with a condition (y).
 
     Parameters
@@ -52,16 +55,17 @@ def plot_accuracy_pairs(units: pd.DataFrame, reference: str, condition: str) -> 
     Returns
     -------
     Figure
-        One panel per dataset and sorter, a point per true unit coloured by its peak.
+        One panel per dataset and sorter (per sorter, where these are many), a point per true
+        unit coloured by its peak.
     """
     asked = style.asked_units(units)
     if asked.empty:
         return style.notice("Nothing to compare: no dataset has a ground truth.")
     if condition == reference or condition not in set(asked["condition"]):
         return style.notice(f"Nothing to compare: no accuracy of {condition} besides {reference}.")
-    rows = asked[asked["condition"].isin([reference, condition])]
+    rows = style.pool_datasets(asked[asked["condition"].isin([reference, condition])])
     keys = style.dataset_sorter_panels(rows)
-    pairs = pair_accuracies(units, reference, condition)
+    pairs = pair_accuracies(rows, reference, condition)
     short = max(len(name) for key in keys for name in key) <= 22
     columns = 3 if len(keys) > 4 and short else 2
     height = 3.6 if columns == 2 else 3.2
@@ -106,6 +110,7 @@ def _draw_panel(axis: Axes, pairs: pd.DataFrame, norm: LogNorm) -> None:
         s=24,
         edgecolor="#333333",
         linewidth=0.3,
+        rasterized=len(pairs) > 300,
         zorder=2,
         clip_on=False,
     )
@@ -123,12 +128,12 @@ def _say_what_is_missing(
     lines = []
     for name in names:
         of_name = rows[rows["condition"] == name]
-        for status, words in (("failed", "failed"), ("empty", "found no unit")):
+        for status in style.in_order(of_name["status"]):
             some = of_name["replicate"][of_name["status"] == status].nunique()
             total = of_name["replicate"].nunique()
-            if some:
+            if status != "ok":
                 count = f" in {some} of {total} replicates" if total > 1 else ""
-                lines.append(f"{name}: {words}{count}")
+                lines.append(f"{name}: {style.fate(status)}{count}")
         if of_name.empty:
             lines.append(f"{name}: not run")
     if not lines and pairs.empty:

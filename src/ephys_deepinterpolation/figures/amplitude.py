@@ -10,10 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ephys_deepinterpolation.figures import style
+from ephys_deepinterpolation.figures import layouts, style
 
 UNITS_PER_BIN = 6
 MOST_BINS = 8
+MOST_CONDITIONS = 5
 RESAMPLES = 2000
 _SHIFT = 1.035
 
@@ -75,7 +76,7 @@ def binned_accuracy(peaks: np.ndarray, accuracy: np.ndarray, edges: np.ndarray) 
 
 
 @style.styled
-def plot_accuracy_amplitude(
+def plot_amplitude(
     units: pd.DataFrame,
     reference: str | None = None,
     conditions: Sequence[str] | None = None,
@@ -84,8 +85,9 @@ def plot_accuracy_amplitude(
 
     Parameters
     ----------
-    units : DataFrame, one row per true unit x condition x sorter x replicate
-        The table `units`; `peak_uv` in µV. Background units are left out, replicates pooled.
+    units : DataFrame, one row per true unit x condition x sorter x repeat x replicate
+        The table `units`; `peak_uv` in µV. Background units are left out, replicates pooled,
+        repeats averaged.
     reference : str, optional
         The reference condition, drawn in grey.
     conditions : sequence of str, optional
@@ -95,12 +97,17 @@ def plot_accuracy_amplitude(
     -------
     Figure
         One panel per dataset and sorter: a point per unit, and the mean in bins of amplitude
-        with its 95 % interval (units resampled within a bin).
+        with its 95 % interval (units resampled within a bin). With many conditions, datasets or
+        sorters, a panel per condition with the reference beside it, datasets pooled and sorters
+        averaged.
     """
     asked = style.asked_units(units)
     judged = not asked.empty and asked["accuracy"].notna().any()
-    if not judged and (asked.empty or not (asked["status"] == "failed").any()):
+    if not judged and (asked.empty or not style.broken(asked["status"]).any()):
         return style.notice("No ground truth: there is no accuracy to draw.")
+    pairs = len(style.dataset_sorter_panels(asked))
+    if judged and (asked["condition"].nunique() > MOST_CONDITIONS or pairs > style.MOST_PANELS):
+        return _plot_each_condition(asked, reference, conditions)
     known = style.study_conditions(asked, conditions)
     colours = style.condition_colours(known, reference)
     markers = style.condition_markers(known, reference)
@@ -121,8 +128,47 @@ def plot_accuracy_amplitude(
     return figure
 
 
+def _plot_each_condition(
+    asked: pd.DataFrame, reference: str | None, conditions: Sequence[str] | None
+) -> Figure:
+    keys = ["dataset", "replicate", "unit", "condition", "peak_uv"]
+    means = style.mean_of_repeats(asked, keys, "accuracy")
+    known = style.study_conditions(asked, conditions)
+    colours = style.condition_colours(known, reference)
+    markers = style.condition_markers(known, reference)
+    names = [name for name in style.in_order(means["condition"], known) if name != reference]
+    distinct = means.drop_duplicates(["dataset", "replicate", "unit"])
+    edges = amplitude_edges(distinct["peak_uv"].to_numpy(float))
+    figure, panels = layouts.small_multiples(names, colours, panel_height=1.6, extra_height=0.4)
+    for name, (axis,) in zip(names, panels, strict=True):
+        for shown, shift in ((reference, 1 / _SHIFT), (name, _SHIFT)):
+            rows = means[means["condition"] == shown]
+            if shown is not None and len(rows):
+                _draw_condition(axis, rows, edges, shift, colours[shown], markers[shown])
+        axis.set_xscale("log")
+        style.log_ticks(axis.xaxis)
+        axis.tick_params(labelsize=6.5)
+        axis.set_ylim(-0.03, 1.03)
+        count = int((means["condition"] == name).sum())
+        layouts.note_count(axis, f"n = {count}")
+    layouts.label_outer(panels, "Peak of the true unit (µV)", "Accuracy")
+    figure.suptitle(
+        f"{style.counted(asked['dataset'].nunique(), 'dataset')} pooled, mean of "
+        f"{style.counted(asked['sorter'].nunique(), 'sorter')}; n = true units",
+        x=0.01,
+        ha="left",
+    )
+    if reference is not None:
+        label = f"{reference}, for comparison"
+        colour = colours[reference]
+        handle = Line2D([], [], color=colour, marker=markers[reference], markersize=4, label=label)
+        style.outside_legend(figure, [handle])
+    return figure
+
+
 def _count_label(rows: pd.DataFrame) -> str:
-    counts = rows.dropna(subset=["accuracy"]).groupby("condition", sort=False).size()
+    judged = rows.dropna(subset=["accuracy"]).drop_duplicates(["condition", "replicate", "unit"])
+    counts = judged.groupby("condition", sort=False).size()
     if counts.empty:
         return "n = 0"
     if counts.min() == counts.max():
@@ -142,8 +188,8 @@ def _draw_panel(
     axis.set_ylim(-0.03, 1.03)
     axis.set_xlabel("Peak of the true unit (µV)")
     axis.set_ylabel("Accuracy")
-    valid = rows.dropna(subset=["accuracy", "peak_uv"])
-    valid = valid[valid["peak_uv"] > 0]
+    keys = ["replicate", "unit", "condition", "peak_uv"]
+    valid = style.mean_of_repeats(rows[rows["peak_uv"] > 0], keys, "accuracy")
     missing = _missing_lines(rows, valid, names)
     if valid.empty:
         axis.set_xticks([])
@@ -182,6 +228,7 @@ def _draw_condition(
         alpha=0.45,
         linewidth=0,
         clip_on=False,
+        rasterized=len(rows) > 300,
     )
     means = binned_accuracy(peaks, accuracy, edges)
     below, above = means["mean"] - means["low"], means["high"] - means["mean"]
@@ -204,10 +251,12 @@ def _missing_lines(rows: pd.DataFrame, valid: pd.DataFrame, names: Sequence[str]
     lines = []
     for name in names:
         of_name = rows[rows["condition"] == name]
-        failed = of_name["replicate"][of_name["status"] == "failed"].nunique()
+        is_broken = style.broken(of_name["status"])
+        failed = of_name["replicate"][is_broken].nunique()
         if failed:
             partly = (valid["condition"] == name).any()
-            lines.append(f"{name}: failed" + (f" in {failed} replicates" if partly else ""))
+            fate = style.fate(of_name["status"][is_broken].iloc[0])
+            lines.append(f"{name}: {fate}" + (f" in {failed} replicates" if partly else ""))
         elif (of_name["status"] == "empty").any():
             lines.append(f"{name}: found no unit")
     return lines

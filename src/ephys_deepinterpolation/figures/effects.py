@@ -1,17 +1,21 @@
-"""Paired effects with their intervals."""
+"""Paired effects on every endpoint, with their intervals."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from ephys_deepinterpolation.figures import style
+from ephys_deepinterpolation.figures import layouts, style
+
+ALL = "all"
+MOST_COLOURS = 8
+SIGNIFICANT = 0.05
 
 
 def effect_interval(row: pd.Series) -> tuple[float, float] | None:
@@ -20,9 +24,35 @@ def effect_interval(row: pd.Series) -> tuple[float, float] | None:
     One unit has no interval: resampling it gives the same value every time.
     """
     low, high = _number(row["low"]), _number(row["high"])
-    if np.isnan(low) or np.isnan(high) or not _number(row["units"]) > 1:
+    one = not pd.isna(row["units"]) and int(row["units"]) <= 1
+    if np.isnan(low) or np.isnan(high) or one:
         return None
     return low, high
+
+
+def in_scope(effects: pd.DataFrame, datasets: bool, sorters: bool) -> pd.DataFrame:
+    """Return the effects of one scope.
+
+    Parameters
+    ----------
+    effects : DataFrame
+        The table `effects`.
+    datasets, sorters : bool
+        True for the rows of one dataset (of one sorter) each; False for those over all datasets
+        (over all sorters, or of an endpoint that needs none).
+
+    Returns
+    -------
+    DataFrame
+        With `measure`, the name of the endpoint where the table has none.
+    """
+    if effects.empty:
+        return effects
+    of_dataset = effects["dataset"].fillna(ALL) != ALL
+    sorter = effects["sorter"].fillna("")
+    of_sorter = ~sorter.isin([ALL, ""])
+    found = effects[(of_dataset == datasets) & (of_sorter == sorters)]
+    return found if "measure" in found else found.assign(measure=found["endpoint"])
 
 
 @style.styled
@@ -31,127 +61,204 @@ def plot_effects(
     reference: str | None = None,
     conditions: Sequence[str] | None = None,
 ) -> Figure:
-    """Draw a forest plot of the paired effects, one panel per dataset and endpoint.
+    """Draw a forest plot of all endpoints, over all datasets and sorters.
 
     Parameters
     ----------
-    effects : DataFrame, one row per condition x sorter x dataset
+    effects : DataFrame, one row per endpoint x condition x dataset x sorter
         The table `effects`; `effect`, `low` and `high` in the endpoint's own unit.
     reference : str, optional
-        The reference condition, named in the axis label.
+        The reference condition, which is subtracted.
     conditions : sequence of str, optional
         Every condition of the study, in order, for colours that are the same in every figure.
 
     Returns
     -------
     Figure
-        A marker and a 95 % interval per condition and sorter; open where the interval holds 0.
+        A panel per endpoint, a row per condition: marker and 95 % interval, and both as numbers;
+        filled where Holm's p is below 0.05.
     """
-    if effects.empty:
-        return style.notice("Nothing to compare: there is no effect to draw.")
-    known = style.study_conditions(effects, conditions)
+    rows = in_scope(effects, datasets=False, sorters=False)
+    if rows.empty or rows["effect"].isna().all():
+        return style.notice("Nothing to compare: there is no effect over all datasets.")
+    known = style.study_conditions(rows, conditions)
+    names = style.in_order(rows["condition"], known)
+    endpoints = style.in_order(rows["endpoint"])
     colours = style.condition_colours(known, reference)
     markers = style.condition_markers(known, reference)
-    groups = [
-        (dataset, endpoint, style.rows_of(effects, {"dataset": dataset, "endpoint": endpoint}))
-        for dataset in style.in_order(effects["dataset"])
-        for endpoint in style.in_order(effects["endpoint"])
-    ]
-    groups = [group for group in groups if not group[2].empty]
-    lengths = [len(rows) + rows["sorter"].nunique() for _, _, rows in groups]
-    height = sum(0.23 * length + 0.85 for length in lengths)
-    figure = Figure(figsize=(style.FULL_WIDTH, height), layout="constrained")
-    grid = figure.subplots(len(groups), 1, squeeze=False, height_ratios=lengths)
-    axes: list[Axes] = list(grid[:, 0])
-    for axis, (dataset, endpoint, rows) in zip(axes, groups, strict=True):
-        _draw_group(axis, rows, known, colours, markers)
-        axis.set_title(dataset, fontweight="bold")
-        to_reference = f" to {reference}" if reference else " to the reference"
-        axis.set_xlabel(
-            f"Mean paired difference in {endpoint}{to_reference}, with 95 % interval\n"
-            "open marker: the interval holds 0, or there is none"
+    height = max(0.7, layouts.ROW_HEIGHT * len(names)) + 0.8
+    figure, axes = style.panels(len(endpoints), 2, height, extra_height=0.3, sharey=True)
+    for axis, endpoint in zip(axes, endpoints, strict=True):
+        here = rows[rows["endpoint"] == endpoint]
+        axis.axvline(0.0, color="black", linewidth=0.9, zorder=0)
+        layouts.name_rows(axis, names)
+        for place, name in enumerate(names):
+            for _, row in here[here["condition"] == name].iterrows():
+                _draw_effect(axis, row, place, colours[name], markers[name])
+        _finish(axis, here, endpoint, reference)
+        axis.text(
+            1.03,
+            1.0,
+            _sizes(here),
+            transform=axis.transAxes,
+            fontsize=6,
+            color=style.MUTED,
+            va="bottom",
         )
-    _share_limits(axes, effects)
+    style.outside_legend(
+        figure,
+        [
+            Line2D([], [], color="black", marker="o", linestyle="-", label="Holm's p < 0.05"),
+            Line2D(
+                [],
+                [],
+                color="black",
+                marker="o",
+                markerfacecolor="white",
+                label="cannot tell",
+            ),
+        ],
+    )
     return figure
 
 
-def _draw_group(
-    axis: Axes,
-    rows: pd.DataFrame,
-    known: Sequence[str],
-    colours: dict[str, str],
-    markers: dict[str, str],
-) -> None:
-    axis.axvline(0.0, color="black", linewidth=0.9, zorder=0)
-    places: list[float] = []
-    labels: list[str] = []
-    headings: list[int] = []
-    for sorter in style.in_order(rows["sorter"]):
-        headings.append(len(places))
-        places.append(len(places))
-        labels.append(sorter)
-        of_sorter = rows[rows["sorter"] == sorter]
-        for name in style.in_order(of_sorter["condition"], known):
-            for _, row in of_sorter[of_sorter["condition"] == name].iterrows():
-                place = len(places)
-                _draw_effect(axis, row, place, colours[name], markers[name])
-                places.append(place)
-                labels.append(name)
-    axis.set_yticks(places, labels)
-    for index in headings:
-        axis.get_yticklabels()[index].set_fontweight("bold")
-    axis.set_ylim(len(places) - 0.4, -0.6)
-    axis.tick_params(axis="y", length=0)
-    axis.spines["left"].set_visible(False)
+def plot_spread(
+    rows: pd.DataFrame, by: str, reference: str | None, conditions: Sequence[str] | None
+) -> Figure:
+    """Draw effects of each dataset or of each sorter.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Of the table `effects`, of one scope.
+    by : str
+        ``dataset`` or ``sorter``.
+    reference : str or None
+        The reference condition, which is subtracted.
+    conditions : sequence of str or None
+        Every condition of the study, in order.
+
+    Returns
+    -------
+    Figure
+        A panel per endpoint, a row per condition, a marker and a 95 % interval per dataset or
+        sorter.
+    """
+    rows = rows if rows.empty else rows.dropna(subset=["effect"])
+    if rows.empty:
+        return style.notice(f"Nothing to compare: there is no effect by {by}.")
+    names = style.in_order(rows["condition"], style.study_conditions(rows, conditions))
+    endpoints = style.in_order(rows["endpoint"])
+    groups = style.in_order(rows[by])
+    few = len(groups) <= MOST_COLOURS
+    colours = dict(zip(groups, style.CONDITION_COLOURS, strict=False))
+    markers = dict(zip(groups, style.CONDITION_MARKERS, strict=False))
+    each = 0.075 * min(len(groups), MOST_COLOURS) + 0.13
+    height = max(0.7, each * len(names)) + 0.8
+    legend = 0.2 * -(-len(groups) // 4) if few else 0.0
+    figure, axes = style.panels(len(endpoints), 3, height, extra_height=legend, sharey=True)
+    offsets = np.linspace(-0.36, 0.36, len(groups)) if len(groups) > 1 else np.zeros(1)
+    for axis, endpoint in zip(axes, endpoints, strict=True):
+        here = rows[rows["endpoint"] == endpoint]
+        axis.axvline(0.0, color="black", linewidth=0.9, zorder=0)
+        layouts.name_rows(axis, names)
+        for _, row in here.iterrows():
+            group = str(row[by])
+            place = names.index(str(row["condition"])) + offsets[groups.index(group)]
+            colour = colours[group] if few else style.MUTED
+            interval = effect_interval(row)
+            if interval is not None:
+                axis.hlines(place, *interval, color=colour, linewidth=0.8, alpha=0.8)
+            marker = markers[group] if few else "o"
+            axis.plot(float(row["effect"]), place, marker=marker, color=colour, markersize=3)
+        _finish(axis, here, endpoint, reference)
+        axis.tick_params(axis="x", labelsize=6.5)
+    if few:
+        handles = [
+            Line2D(
+                [],
+                [],
+                color=colours[name],
+                marker=markers[name],
+                markersize=4,
+                linestyle="none",
+                label=name,
+            )
+            for name in groups
+        ]
+        style.outside_legend(figure, handles, columns=4)
+    return figure
 
 
 def _draw_effect(axis: Axes, row: pd.Series, place: int, colour: str, marker: str) -> None:
     effect, interval = _number(row["effect"]), effect_interval(row)
-    beside: dict[str, Any] = {
-        "transform": axis.get_yaxis_transform(),
-        "va": "center",
-        "fontsize": 8,
-    }
     if np.isnan(effect):
-        axis.text(1.02, place, "no pair to compare", color=style.WARNING, **beside)
+        _beside(axis, place, "nothing to compare", style.WARNING)
         return
+    p = _number(row["p_holm"]) if "p_holm" in row else float("nan")
     clear = interval is not None and not interval[0] <= 0.0 <= interval[1]
+    clear = clear if np.isnan(p) else p < SIGNIFICANT
     if interval is not None:
-        axis.hlines(place, *interval, color=colour, linewidth=1.6)
+        axis.hlines(place, *interval, color=colour, linewidth=1.5)
     axis.plot(
         effect,
         place,
         marker=marker,
         color=colour,
         markerfacecolor=colour if clear else "white",
-        markersize=6,
-        markeredgewidth=1.3,
+        markersize=5,
+        markeredgewidth=1.2,
     )
+    digits = _digits(row)
     bounds = "no interval"
     if interval is not None:
-        bounds = f"[{style.signed(interval[0])}, {style.signed(interval[1])}]"
-    axis.text(1.02, place, f"{style.signed(effect)}  {bounds}  {_counts(row)}", **beside)
+        low, high = (style.signed(bound, digits) for bound in interval)
+        bounds = f"[{low}, {high}]"
+    _beside(axis, place, f"{style.signed(effect, digits)} {bounds}", "black")
 
 
-def _number(value: object) -> float:
-    return float("nan") if pd.isna(value) else float(value)  # type: ignore[call-overload, arg-type]
+def _beside(axis: Axes, place: int, text: str, colour: str) -> None:
+    axis.text(
+        1.03,
+        place,
+        text,
+        transform=axis.get_yaxis_transform(),
+        va="center",
+        fontsize=6.5,
+        color=colour,
+    )
 
 
-def _counts(row: pd.Series) -> str:
-    units, recordings = row["units"], row["recordings"]
-    if pd.isna(units):
-        return ""
-    text = f"n = {int(units)}"
-    several = not pd.isna(recordings) and int(recordings) > 1
-    return f"{text} in {int(recordings)} rec." if several else text
+def _digits(row: pd.Series) -> int:
+    """Return the decimals that an effect needs: more for shares than for counts."""
+    ends = [abs(_number(row[name])) for name in ("effect", "low", "high")]
+    largest = max((end for end in ends if np.isfinite(end)), default=0.0)
+    return 3 if largest < 1 else 2 if largest < 10 else 1
 
 
-def _share_limits(axes: Sequence[Axes], effects: pd.DataFrame) -> None:
-    values = effects[["effect", "low", "high"]].to_numpy(float, na_value=np.nan)
+def _finish(axis: Axes, rows: pd.DataFrame, endpoint: str, reference: str | None) -> None:
+    measure = str(rows["measure"].iloc[0]).replace("_", " ")
+    axis.set_title(endpoint, fontweight="bold")
+    axis.set_xlabel(f"Change of {measure} against {reference or 'the reference'}", fontsize=7)
+    values = rows[["effect", "low", "high"]].to_numpy(float, na_value=np.nan)
     finite = values[np.isfinite(values)]
     low = min(0.0, float(finite.min())) if finite.size else 0.0
     high = max(0.0, float(finite.max())) if finite.size else 0.0
     margin = 0.08 * (high - low) or 0.05
-    for axis in axes:
-        axis.set_xlim(low - margin, high + margin)
-        axis.xaxis.set_major_locator(MaxNLocator(5))
+    axis.set_xlim(low - margin, high + margin)
+    axis.xaxis.set_major_locator(MaxNLocator(4))
+
+
+def _sizes(rows: pd.DataFrame) -> str:
+    """Return the number of units and recordings, or their range over conditions."""
+    parts = []
+    for column, noun in (("units", "unit"), ("recordings", "recording")):
+        numbers = rows[column].dropna().astype(int)
+        if len(numbers) and numbers.max() > 0:
+            low, high = int(numbers.min()), int(numbers.max())
+            parts.append(style.counted(high, noun) if low == high else f"{low}–{high} {noun}s")
+    return "n = " + ", ".join(parts) if parts else ""
+
+
+def _number(value: object) -> float:
+    return float("nan") if pd.isna(value) else float(value)  # type: ignore[call-overload, arg-type]

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from ephys_deepinterpolation.figures import style
+from ephys_deepinterpolation.figures import layouts, style
 
 CLASSES = {
     "well_detected": ("well detected", "#0173b2"),
@@ -64,8 +64,9 @@ def plot_sortings(
 
     Parameters
     ----------
-    sortings : DataFrame, one row per condition x sorter x replicate
-        The table `sortings`. With replicates, the mean over those that ran is drawn.
+    sortings : DataFrame, one row per condition x sorter x repeat x replicate
+        The table `sortings`. With replicates or repeats, the mean over those that ran is drawn;
+        with many panels, the mean over all datasets, a panel per sorter.
     reference : str, optional
         The reference condition, marked as such.
     conditions : sequence of str, optional
@@ -79,26 +80,26 @@ def plot_sortings(
     if sortings.empty:
         return style.notice("Nothing was sorted.")
     known = style.study_conditions(sortings, conditions)
-    keys = style.dataset_sorter_panels(sortings)
-    columns = 3 if sortings["condition"].nunique() <= 3 else 2
-    if len(keys) <= 2 or len(keys) == 4:
-        columns = 2
-    figure, axes = style.panels(len(keys), columns, panel_height=2.8, extra_height=0.4)
+    table = style.pool_datasets(sortings)
+    names = style.in_order(sortings["condition"], known)
+    keys = style.dataset_sorter_panels(table)
+    height = max(0.9, 0.22 * len(names)) + 0.9
+    columns = 2 if len(keys) in (1, 2, 4) else 3
+    figure, axes = style.panels(len(keys), columns, height, extra_height=0.4, sharey=True)
     drawn: list[str] = []
     overlaps = False
     for axis, (dataset, sorter) in zip(axes, keys, strict=True):
-        rows = style.rows_of(sortings, {"dataset": dataset, "sorter": sorter})
-        labels, overlap = _draw_panel(axis, rows, style.in_order(rows["condition"], known))
+        rows = style.rows_of(table, {"dataset": dataset, "sorter": sorter})
+        labels, overlap = _draw_panel(axis, rows, names)
+        layouts.name_rows(axis, names, reference)
+        axis.grid(visible=False)
         drawn += labels
         overlaps = overlaps or overlap
         axis.set_title(f"{sorter}\n{dataset}")
-        for label in axis.get_xticklabels():
-            if label.get_text() == style.wrapped(reference or ""):
-                label.set_fontweight("bold")
     for axis, (dataset, _) in zip(axes, keys, strict=True):
-        of_dataset = sortings.loc[sortings["dataset"] == dataset, ["sorted_units", "true_units"]]
+        of_dataset = table.loc[table["dataset"] == dataset, ["sorted_units", "true_units"]]
         largest = np.nanmax(of_dataset.to_numpy(float, na_value=np.nan), initial=1.0)
-        axis.set_ylim(0, 1.18 * float(largest))
+        axis.set_xlim(0, 1.25 * float(largest))
     style.outside_legend(figure, _legend_handles(drawn, sortings, overlaps), columns=4)
     return figure
 
@@ -109,13 +110,15 @@ def _draw_panel(axis: Axes, rows: pd.DataFrame, names: Sequence[str]) -> tuple[l
     overlaps = False
     for position, name in enumerate(names):
         of_name = rows[rows["condition"] == name]
-        ran = of_name[of_name["status"] != "failed"]
+        if of_name.empty:
+            continue
+        ran = of_name[~style.broken(of_name["status"])]
         splits = [count_classes(row) for _, row in ran.iterrows()]
         means = pd.DataFrame([counts for counts, _ in splits]).fillna(0).mean()
         base = 0.0
         for label, number in means.items():
             if number > 0:
-                axis.bar(position, number, 0.68, bottom=base, color=colours[str(label)])
+                axis.barh(position, number, 0.68, left=base, color=colours[str(label)])
                 base += float(number)
                 drawn.append(str(label))
         overlap = any(flag for _, flag in splits)
@@ -123,41 +126,41 @@ def _draw_panel(axis: Axes, rows: pd.DataFrame, names: Sequence[str]) -> tuple[l
         _write_total(axis, position, base, of_name, overlap)
     true_units = rows["true_units"].dropna()
     if len(true_units):
-        axis.axhline(float(true_units.mean()), color="black", linestyle="--", linewidth=1.0)
-    style.limit_categories(axis, len(names))
-    axis.set_xticks(range(len(names)), [style.wrapped(name) for name in names])
-    axis.set_ylabel("Sorted units")
+        axis.axvline(float(true_units.mean()), color="black", linestyle="--", linewidth=1.0)
+    several = len(rows) > rows["condition"].nunique()
+    most = int(rows.groupby("condition").size().max())
+    axis.set_xlabel(f"Sorted units, mean of n = {most}" if several else "Sorted units")
     return drawn, overlaps
 
 
 def _write_total(
     axis: Axes, position: int, total: float, rows: pd.DataFrame, overlap: bool
 ) -> None:
-    failed = int((rows["status"] == "failed").sum())
-    ran = rows[rows["status"] != "failed"]
+    is_broken = style.broken(rows["status"])
+    failed = int(is_broken.sum())
+    ran = rows[~is_broken]
     if ran.empty:
-        axis.text(
-            position, 0, " failed", color=style.WARNING, rotation=90, ha="center", va="bottom"
-        )
+        fates = ", ".join(style.in_order(style.fate(status) for status in rows["status"]))
+        axis.text(0, position, f" {fates}", color=style.WARNING, va="center", fontsize=7.5)
         return
     text = f"{total:g}" if len(ran) == 1 else f"{total:.1f}"
     text += "*" if overlap else ""
     if len(ran) > 1:
         totals = ran["sorted_units"].fillna(0).to_numpy(float)
-        axis.scatter([position] * len(totals), totals, s=8, color="black", zorder=3)
+        axis.scatter(totals, [position] * len(totals), s=6, color="black", linewidth=0, zorder=3)
         total = max(total, float(totals.max()))
     if failed:
-        text = f"{failed} failed\n{text}"
+        text = f"{text}, {failed} failed"
     colour = style.WARNING if failed or total == 0 else "black"
     axis.annotate(
         text,
-        (position, total),
-        xytext=(0, 2),
+        (total, position),
+        xytext=(3, 0),
         textcoords="offset points",
-        ha="center",
-        va="bottom",
+        va="center",
+        fontsize=7.5,
         color=colour,
-        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4},
     )
 
 
@@ -173,7 +176,7 @@ def _legend_handles(
         handles.append(Line2D([], [], color="black", linestyle="--", label="true units"))
     if (sortings.groupby(["dataset", "condition", "sorter"]).size() > 1).any():
         handles.append(
-            Line2D([], [], color="black", marker=".", linestyle="none", label="one replicate")
+            Line2D([], [], color="black", marker=".", linestyle="none", label="one sorting")
         )
     if overlaps:
         handles.append(Line2D([], [], linestyle="none", label="* some units are of two classes"))

@@ -16,12 +16,16 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 Parameters = ParamSpec("Parameters")
 
 FULL_WIDTH = 7.2
 """Width of a figure over both columns of a paper, inches."""
+
+MOST_PANELS = 8
+"""Pairs of dataset and sorter that get a panel each; datasets are pooled beyond."""
 
 REFERENCE_COLOUR = "#4d4d4d"
 MUTED = "#767676"
@@ -145,8 +149,16 @@ def condition_colours(conditions: Sequence[str], reference: str | None = None) -
 
 
 def condition_markers(conditions: Sequence[str], reference: str | None = None) -> dict[str, str]:
-    """Return a fixed marker for each condition, so that no figure rests on colour alone."""
-    return _assign(conditions, reference, CONDITION_MARKERS, "o")
+    """Return a fixed marker for each condition, so that no figure rests on colour alone.
+
+    Where there are more conditions than colours, those of one colour have different markers.
+    """
+    cycle = [
+        CONDITION_MARKERS[(place + turn) % len(CONDITION_MARKERS)]
+        for turn in range(len(CONDITION_MARKERS))
+        for place in range(len(CONDITION_COLOURS))
+    ]
+    return _assign(conditions, reference, cycle, "o")
 
 
 def _assign(
@@ -232,17 +244,42 @@ def outside_legend(figure: Figure | SubFigure, handles: Sequence[Any], columns: 
         )
 
 
+def marker_handle(name: str, colour: str, marker: str) -> Line2D:
+    """Return a legend's entry for a marker."""
+    return Line2D([], [], color=colour, marker=marker, markersize=5, linestyle="none", label=name)
+
+
 def limit_categories(axis: Axes, count: int, least: int = 3) -> None:
     """Set x limits around categories 0, 1, ..., wide enough that a single one stays slim."""
     room = 0.6 + max(0.0, (least - count) / 2)
     axis.set_xlim(-room, count - 1 + room)
 
 
-def log_ticks(axis: Any) -> None:
-    """Label a logarithmic axis at 1, 2 and 5 times the powers of ten, as plain numbers."""
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+def log_ticks(axis: Any, each: Sequence[float] = (1.0, 2.0, 5.0)) -> None:
+    """Label a logarithmic axis at some multiples of the powers of ten, as plain numbers."""
+    axis.set_major_locator(LogLocator(subs=tuple(each)))
+    axis.set_major_formatter(FuncFormatter(_plain_number))
     axis.set_minor_formatter(NullFormatter())
+
+
+def _plain_number(value: float, _: object) -> str:
+    if value >= 1e6:
+        return f"{value / 1e6:g}M"
+    return f"{value / 1e3:g}k" if value >= 1e4 else f"{value:g}"
+
+
+def spread_scale(axis: Axes, values: Iterable[float]) -> None:
+    """Make x, of positive numbers, logarithmic where they span more than a factor of four."""
+    numbers = np.array([value for value in values if np.isfinite(value) and value > 0])
+    if not numbers.size:
+        return
+    low, high = float(numbers.min()), float(numbers.max())
+    if high / low > 4:
+        axis.set_xscale("log")
+        log_ticks(axis.xaxis)
+        axis.set_xlim(low / 1.3, high * 1.3)
+    else:
+        axis.set_xlim(0.0, 1.1 * high)
 
 
 def wrapped(name: str, width: int = 13) -> str:
@@ -263,6 +300,16 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def broken(status: pd.Series) -> pd.Series:
+    """Return which sortings came to no end: failed, timed out or out of memory."""
+    return ~status.isin(["ok", "empty"])
+
+
+def fate(status: object) -> str:
+    """Return a status in words: ``out of memory``, ``found no unit``."""
+    return "found no unit" if status == "empty" else str(status).replace("_", " ")
+
+
 def asked_units(units: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of `units` whose true unit is not part of the background."""
     if units.empty:
@@ -278,6 +325,17 @@ def is_true(value: object) -> bool:
     return str(value).lower() in {"true", "1", "1.0"}
 
 
+def mean_of_repeats(table: pd.DataFrame, keys: Sequence[str], value: str) -> pd.DataFrame:
+    """Return one row per combination of `keys`, with the mean of a column over the others."""
+    return (
+        table.dropna(subset=[value])
+        .astype({value: float})
+        .groupby(list(keys), sort=False, observed=True)[value]
+        .mean()
+        .reset_index()
+    )
+
+
 def dataset_sorter_panels(table: pd.DataFrame) -> list[tuple[str, str]]:
     """Return the pairs of dataset and sorter in a table, in their order of appearance."""
     pairs = table[["dataset", "sorter"]].drop_duplicates()
@@ -287,6 +345,19 @@ def dataset_sorter_panels(table: pd.DataFrame) -> list[tuple[str, str]]:
         for sorter in in_order(pairs["sorter"])
         if ((pairs["dataset"] == dataset) & (pairs["sorter"] == sorter)).any()
     ]
+
+
+def pool_datasets(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose datasets bear one name, where a panel for each would be too many.
+
+    Replicates get numbers that stay apart.
+    """
+    pairs = len(table[["dataset", "sorter"]].drop_duplicates())
+    datasets = in_order(table["dataset"])
+    if pairs <= MOST_PANELS or len(datasets) == 1:
+        return table
+    number = table["dataset"].astype(str) + "/" + table["replicate"].astype(str)
+    return table.assign(dataset=f"{len(datasets)} datasets pooled", replicate=number)
 
 
 def rows_of(table: pd.DataFrame, names: Mapping[str, object]) -> pd.DataFrame:

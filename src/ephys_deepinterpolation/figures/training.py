@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 
 from ephys_deepinterpolation.figures import style
 
+MOST_MODELS = 12
 MODEL = ["dataset", "condition", "model"]
 
 BASELINES: dict[str, tuple[Literal[":", "--", "-."], str]] = {
@@ -89,8 +90,11 @@ def plot_training(
         return style.notice("No model was trained.")
     known = style.study_conditions(training, conditions)
     colours = style.condition_colours(known, reference)
+    if len(training[MODEL].drop_duplicates()) > MOST_MODELS:
+        training, models = _pool_datasets(training), _pool_datasets(models)
     keys = training[MODEL].drop_duplicates().astype(str)
-    figure, axes = style.panels(len(keys), 2, panel_height=2.6, extra_height=0.3)
+    columns = 2 if len(keys) <= 6 else 3
+    figure, axes = style.panels(len(keys), columns, panel_height=2.6, extra_height=0.3)
     for axis, (dataset, condition, model) in zip(
         axes, keys.itertuples(index=False, name=None), strict=True
     ):
@@ -98,9 +102,19 @@ def plot_training(
         _draw_model(
             axis, style.rows_of(training, names), style.rows_of(models, names), colours[condition]
         )
-        axis.set_title(f"{model} for {condition}\n{dataset}", pad=14)
+        replicates = style.counted(
+            style.rows_of(training, names)["replicate"].nunique(), "recording"
+        )
+        axis.set_title(f"{model} for {condition}\n{dataset}, n = {replicates}", pad=14)
     style.outside_legend(figure, _legend_handles())
     return figure
+
+
+def _pool_datasets(table: pd.DataFrame) -> pd.DataFrame:
+    number = table["dataset"].astype(str) + "/" + table["replicate"].astype(str)
+    return table.assign(
+        dataset=style.counted(table["dataset"].nunique(), "dataset"), replicate=number
+    )
 
 
 def _legend_handles() -> list[Line2D]:
@@ -121,8 +135,10 @@ def _draw_model(axis: Axes, training: pd.DataFrame, models: pd.DataFrame, colour
     for _, rows in training.groupby("replicate", sort=True):
         _draw_curves(axis, rows, colour)
     for column, (line, _) in BASELINES.items():
-        for value in models[column].dropna().unique():
-            axis.axhline(float(value), color="black", linestyle=line, linewidth=1.0)
+        values = models[column].dropna().unique()
+        for value in values:
+            width = 1.0 if len(values) <= 5 else 0.4
+            axis.axhline(float(value), color="black", linestyle=line, linewidth=width)
     _finish(axis, training, models)
 
 

@@ -1,0 +1,215 @@
+"""Three ways to show many conditions without a colour each: rows, small multiples, and cells."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from ephys_deepinterpolation.figures import style
+from ephys_deepinterpolation.figures.intervals import mean_interval
+
+RECORDING = ["dataset", "replicate"]
+ROW_HEIGHT = 0.2
+
+
+def row_panels(
+    names: Sequence[str], count: int, columns: int, extra_height: float = 0.0, **arguments: Any
+) -> tuple[Figure, list[Axes]]:
+    """Return panels that share their rows, a row per condition, named at the left.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The conditions, from top to bottom.
+    count, columns : int
+        Number of panels, and of panels side by side.
+    extra_height : float
+        Room for a legend, inches.
+    **arguments
+        For `Figure.subplots`.
+    """
+    height = max(0.6, ROW_HEIGHT * len(names)) + 0.75
+    figure, axes = style.panels(
+        count, columns, height, extra_height=extra_height, sharey=True, **arguments
+    )
+    for axis in axes:
+        name_rows(axis, names)
+    return figure, axes
+
+
+def name_rows(axis: Axes, names: Sequence[str], reference: str | None = None) -> None:
+    """Name rows 0, 1, ... from top to bottom; the reference in bold."""
+    axis.set_yticks(range(len(names)), names, fontsize=7.5)
+    axis.set_ylim(len(names) - 0.4, -0.6)
+    axis.tick_params(axis="y", length=0)
+    axis.grid(axis="y", color="#e4e4e4", linewidth=0.6)
+    axis.set_axisbelow(True)
+    for label in axis.get_yticklabels():
+        if label.get_text() == reference:
+            label.set_fontweight("bold")
+
+
+def draw_rows(
+    axis: Axes,
+    table: pd.DataFrame,
+    value: str,
+    names: Sequence[str],
+    colours: Mapping[str, str],
+    markers: Mapping[str, str],
+    offset: float = 0.0,
+) -> None:
+    """Draw, in the row of each condition, the mean of a value and its recordings.
+
+    A small dot is the mean of a recording (dataset and replicate), the marker the mean over
+    recordings, the line its 95 % bootstrap interval over recordings, where there are several.
+    """
+    each = style.mean_of_repeats(table, [*RECORDING, "condition"], value)
+    for place, name in enumerate(names):
+        values = each.loc[each["condition"] == name, value].to_numpy(float)
+        values = values[np.isfinite(values)]
+        if not len(values):
+            continue
+        row = place + offset
+        mean = mean_interval(values)
+        if len(values) > 1:
+            axis.scatter(
+                values, np.full(len(values), row), s=7, color=colours[name], alpha=0.45, linewidth=0
+            )
+            axis.hlines(row, mean.low, mean.high, color=colours[name], linewidth=1.5)
+        axis.plot(mean.value, row, marker=markers[name], color=colours[name], markersize=5)
+
+
+def note_recordings(axis: Axes, table: pd.DataFrame, title: str) -> None:
+    """Title a panel, with the number of its recordings."""
+    number = len(table[RECORDING].drop_duplicates())
+    size = 8.5 if len(title) <= 20 else 6.5
+    axis.set_title(f"{title}\nn = {style.counted(number, 'recording')}".strip(), fontsize=size)
+
+
+def small_multiples(
+    names: Sequence[str],
+    colours: Mapping[str, str],
+    panel_height: float = 1.45,
+    columns: int = 4,
+    each: int = 1,
+    extra_height: float = 0.3,
+    **arguments: Any,
+) -> tuple[Figure, list[list[Axes]]]:
+    """Return panels with a condition each, titled in its colour, that share their axes.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The conditions, from left to right and from top to bottom.
+    colours : mapping of str to str
+        Colour of each condition.
+    panel_height : float
+        Of one panel, inches.
+    columns : int
+        Conditions side by side.
+    each : int
+        Panels of a condition, one above the other.
+    extra_height : float
+        Room for a legend, inches.
+    **arguments
+        For `Figure.subplots`.
+
+    Returns
+    -------
+    Figure
+    list of list of Axes
+        Of each condition, its panels from top to bottom.
+    """
+    wide = max(1, min(columns, len(names)))
+    bands = math.ceil(len(names) / wide)
+    width = style.FULL_WIDTH * min(1.0, max(wide, 2) / columns)
+    height = bands * each * panel_height + 0.25 * bands + extra_height + 0.2
+    figure = Figure(figsize=(width, height), layout="constrained")
+    given = {"sharex": True, "sharey": "row" if each > 1 else True} | arguments
+    grid = figure.subplots(bands * each, wide, squeeze=False, **given)
+    found: list[list[Axes]] = []
+    for index in range(bands * wide):
+        band, column = divmod(index, wide)
+        axes = list(grid[band * each : (band + 1) * each, column])
+        if index >= len(names):
+            for axis in axes:
+                axis.remove()
+            continue
+        lowest = index + wide >= len(names)
+        axes[-1].tick_params(labelbottom=lowest)
+        title_condition(axes[0], names[index], colours[names[index]])
+        found.append(axes)
+    return figure, found
+
+
+def title_condition(axis: Axes, name: str, colour: str) -> None:
+    """Write the name of a condition above a panel, in its colour."""
+    size = 8.5 if len(name) <= 20 else 7.0
+    axis.set_title(name, color=colour, fontweight="bold", fontsize=size, pad=3)
+
+
+def note_count(axis: Axes, text: str) -> None:
+    """Write a number of observations into the lower right corner of a panel."""
+    axis.text(
+        0.98,
+        0.03,
+        text,
+        transform=axis.transAxes,
+        ha="right",
+        va="bottom",
+        fontsize=6.5,
+        color=style.MUTED,
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.8},
+    )
+
+
+def label_outer(panels: Sequence[Sequence[Axes]], x: str, y: str | Sequence[str]) -> None:
+    """Label the axes at the left and at the bottom of small multiples."""
+    labels = [y] * len(panels[0]) if isinstance(y, str) else list(y)
+    for axes in panels:
+        bottom = axes[-1]
+        if bottom.xaxis.get_tick_params()["labelbottom"]:
+            bottom.set_xlabel(x)
+        for axis, label in zip(axes, labels, strict=True):
+            place = axis.get_subplotspec()
+            if place is not None and place.is_first_col():
+                axis.set_ylabel(label)
+
+
+def draw_cells(
+    axis: Axes,
+    values: pd.DataFrame,
+    norm: Normalize,
+    colour_map: str,
+    digits: int = 2,
+) -> Any:
+    """Draw a table as coloured cells with their numbers; returns the image for a colour bar."""
+    numbers = values.to_numpy(float)
+    image = axis.imshow(numbers, norm=norm, cmap=colour_map, aspect="auto", interpolation="nearest")
+    for (row, column), number in np.ndenumerate(numbers):
+        if np.isfinite(number):
+            red, green, blue, _ = mpl.colormaps[colour_map](norm(number))
+            dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
+            axis.text(
+                column,
+                row,
+                f"{number:.{digits}f}",
+                ha="center",
+                va="center",
+                fontsize=6.5,
+                color="white" if dark else "black",
+            )
+    axis.set_yticks(range(len(values)), [str(name) for name in values.index], fontsize=7.5)
+    axis.set_xticks(range(values.shape[1]), [str(name) for name in values.columns], fontsize=7)
+    axis.tick_params(length=0)
+    for side in axis.spines.values():
+        side.set_visible(False)
+    return image

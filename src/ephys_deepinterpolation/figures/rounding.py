@@ -1,0 +1,63 @@
+"""What rounding a condition's output to the recording's integers does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ephys_deepinterpolation.figures import layouts, style
+
+
+@style.styled
+def plot_rounding(
+    rounding: pd.DataFrame,
+    reference: str | None = None,
+    conditions: Sequence[str] | None = None,
+) -> Figure:
+    """Draw the error of rounding beside the noise, and the share of samples that clip.
+
+    Parameters
+    ----------
+    rounding : DataFrame, one row per condition x replicate
+        The table `rounding`; `rounding_uv` and `noise_uv` in µV, `clipped_share` without unit.
+    reference : str, optional
+        The reference condition, in bold.
+    conditions : sequence of str, optional
+        Every condition of the study, in order.
+
+    Returns
+    -------
+    Figure
+        Three panels with a row per condition.
+    """
+    if rounding.empty:
+        return style.notice("No recording has integers to round to.")
+    known = style.study_conditions(rounding, conditions)
+    names = style.in_order(rounding["condition"], known)
+    colours = style.condition_colours(known, reference)
+    markers = style.condition_markers(known, reference)
+    table = rounding.assign(
+        share=100 * rounding["rounding_uv"].astype(float) / rounding["noise_uv"].astype(float),
+        clipped=1e6 * rounding["clipped_share"].astype(float),
+    )
+    figure, axes = layouts.row_panels(names, 3, 3)
+    labels = {
+        "rounding_uv": "Error of rounding (µV)",
+        "share": "The same, % of the output's noise",
+        "clipped": "Clipped samples per million",
+    }
+    for axis, (column, label) in zip(axes, labels.items(), strict=True):
+        layouts.draw_rows(axis, table, column, names, colours, markers)
+        layouts.name_rows(axis, names, reference)
+        axis.set_xlim(left=min(0.0, axis.get_xlim()[0]))
+        axis.set_xlabel(label, fontsize=7.5)
+    bits = ", ".join(
+        f"{dataset}: {rows['gain_uv_per_bit'].astype(float).iloc[0]:.3g}"
+        for dataset, rows in rounding.groupby("dataset", sort=False)
+    )
+    figure.suptitle(
+        style.wrapped(f"Rounding to integers, µV per bit: {bits}", 90), x=0.01, ha="left"
+    )
+    return figure

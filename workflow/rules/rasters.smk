@@ -1,0 +1,37 @@
+# Spikes of a second, to draw: of the first replicate of the first dataset of each kind.
+
+drawn_datasets = [
+    dataset
+    for number, dataset in enumerate(study.datasets)
+    if study.datasets[dataset].kind
+    not in [study.datasets[name].kind for name in list(study.datasets)[:number]]
+]
+rasters = [
+    f"results/comparisons/{dataset}/0/rasters.parquet" for dataset in drawn_datasets
+]
+
+
+rule cut_rasters:
+    input:
+        truth="results/ground_truth/{dataset}/0",
+        sortings=lambda wildcards: expand(
+            "results/sortings/{{dataset}}/0/{condition}/{sorter}/0",
+            condition=conditions_of(wildcards.dataset),
+            sorter=study.sorters,
+        ),
+        units=lambda wildcards: expand(
+            "results/comparisons/{{dataset}}/0/{condition}/units.parquet",
+            condition=conditions_of(wildcards.dataset),
+        ),
+    output:
+        "results/comparisons/{dataset}/0/rasters.parquet",
+    log:
+        "results/logs/comparisons/{dataset}/rasters.log",
+    conda:
+        "../../envs/generation.yaml"
+    params:
+        kind=lambda wildcards: study.datasets[wildcards.dataset].kind,
+    message:
+        "Take a second of spikes of {wildcards.dataset}"
+    script:
+        "../scripts/cut_rasters.py"
