@@ -8,7 +8,6 @@ rule estimate_effects:
         **{
             name: f"results/tables/{name}.parquet"
             for name in tables_of(read_endpoints(study.endpoints))
-            if name in table_parts
         },
     output:
         tables=multiext(
