@@ -160,7 +160,7 @@ WRONG_VALUES = [
     (
         "models.compact.network.family",
         "unet",
-        ["models.compact.network.rows", "found 5", "no rows for a unet"],
+        ["models.compact.network.rows", "unknown key", "depth, width"],
     ),
     ("models.compact.max_steps", 0, ["models.compact.max_steps", "found 0", "at least 1"]),
     ("models.compact.batch_size", 1.5, ["models.compact.batch_size", "1.5", "whole number"]),
@@ -177,7 +177,7 @@ WRONG_VALUES = [
         ["mountainsort5", "mountainsort5"],
         ["study.sorters[1]", '"mountainsort5" again', "each once"],
     ),
-    ("study.sorters.0", "kilosort9", ["study.sorters[0]", '"kilosort9"', "kilosort4"]),
+    ("study.sorters.0", "kilosort9", ["study.sorters[0]", '"kilosort9"', "mountainsort5"]),
     (
         "study.sorters.0",
         "kilosort4",
@@ -482,12 +482,21 @@ def test_an_empty_cell_takes_the_parameters_named_like_the_dataset(config):
 def test_what_is_left_out_gets_the_default_of_the_schema(config):
     config["sorters"]["mountainsort5"] = {}
     config["conditions"]["raw"] = [{"name": "center"}]
-    del config["models"]["compact"]["omission_ms"]
     study = read(config)
     settings = study.sorter_settings["mountainsort5"]
-    assert settings == {"parameters": {}, "threads": 1, "memory_mb": 4000}
+    assert settings == {
+        "sorter": "mountainsort5",
+        "mode": "default",
+        "parameters": {},
+        "threads": 1,
+        "memory_mb": 4000,
+        "timeout_s": 14400,
+        "gpus": 0,
+        "environment": None,
+        "container": None,
+        "engine": "docker",
+    }
     assert study.pipelines["raw"] == [{"name": "center", "params": {}}]
-    assert study.models["compact"]["omission_ms"] is None
 
 
 def test_a_sorter_whose_own_package_is_not_installed_may_have_any_parameter(config):

@@ -1,26 +1,40 @@
 """A condition: an ordered preprocessing pipeline that may hold one denoising step."""
 
+import inspect
 import json
 from pathlib import Path
 
 import spikeinterface as si
 from spikeinterface.core import BaseRecording
 from spikeinterface.preprocessing import apply_preprocessing_pipeline, scale_to_uV
+from spikeinterface.preprocessing.pipeline import pp_names_to_functions
 
-# Registers our `deepinterpolate` as a step of SpikeInterface's pipelines.
+# Registers our `deepinterpolate` and its rivals as steps of SpikeInterface's pipelines.
+import ephys_deepinterpolation.denoisers
 import ephys_deepinterpolation.recording  # noqa: F401
-from ephys_deepinterpolation.configuration import DENOISING_STEP
+from ephys_deepinterpolation.configuration import (
+    DENOISING_STEP,
+    ORACLE_STEP,
+    steps_before_denoising,
+)
 from ephys_deepinterpolation.files import forget_provenance, whole_folder
 from ephys_deepinterpolation.model import Model
 
+_SEED = {"seed": 0}
+_SLOW_STEPS = ("low_rank",)
+
 
 def apply_condition(
-    recording: BaseRecording, pipeline: list[dict], model: Model | Path | str | None = None
+    recording: BaseRecording,
+    pipeline: list[dict],
+    model: Model | Path | str | None = None,
+    parts: dict[str, BaseRecording] | None = None,
 ) -> BaseRecording:
     """Apply a condition's pipeline, lazily.
 
     Every condition starts from the recording in µV as 32-bit floats, so that none of them rounds
-    more than another.
+    more than another. Steps that estimate something from random chunks always take the same ones,
+    unless the pipeline gives them a seed.
 
     Parameters
     ----------
@@ -30,18 +44,36 @@ def apply_condition(
         Steps as SpikeInterface writes them, `{"name": ..., "params": ...}`.
     model : Model or path, optional
         For the step `deepinterpolate`, in place of the recipe's name that the pipeline gives.
+    parts : dict of str to BaseRecording, optional
+        For the step `oracle`: what the recording is the sum of, see `GroundTruth.parts`.
     """
+    given: dict[str, dict] = {DENOISING_STEP: {"model": model}, ORACLE_STEP: {"parts": parts or {}}}
     steps = [
-        {"name": step["name"], "params": {"model": model}} if is_denoising(step) else dict(step)
+        {
+            "name": step["name"],
+            "params": _seeded(step) | given.get(step["name"], {}),
+        }
         for step in pipeline
     ]
     return apply_preprocessing_pipeline(scale_to_uV(recording), steps)
 
 
+def _seeded(step: dict) -> dict:
+    """Give the arguments of a step that reads random chunks, seed included."""
+    arguments = step.get("params") or {}
+    known = inspect.signature(pp_names_to_functions[step["name"]]).parameters
+    if {"seed", "random_chunk_kwargs"} & set(known):
+        return _SEED | arguments
+    if "random_slice_kwargs" in known:
+        return arguments | {
+            "random_slice_kwargs": _SEED | (arguments.get("random_slice_kwargs") or {})
+        }
+    return arguments
+
+
 def before_denoising(recording: BaseRecording, pipeline: list[dict]) -> BaseRecording:
     """Apply the steps before the denoising one: what its model learns on."""
-    names = [step["name"] for step in pipeline]
-    return apply_condition(recording, pipeline[: names.index(DENOISING_STEP)])
+    return apply_condition(recording, steps_before_denoising(pipeline))
 
 
 def is_denoising(step: dict) -> bool:
@@ -52,20 +84,21 @@ def is_denoising(step: dict) -> bool:
 def save_condition(recording: BaseRecording, facts: dict, folder: Path | str) -> None:
     """Keep a condition's output in a folder that appears whole or not at all.
 
-    Where a network ran the traces are written, streamed in chunks of a second; elsewhere the
-    pipeline is kept as JSON, to be run again when read.
+    Where a network or another slow step ran, or JSON cannot hold the pipeline, the traces are
+    written, streamed in chunks of a second; elsewhere the pipeline is kept as JSON, to be run again
+    when read.
 
     Parameters
     ----------
     recording : BaseRecording
         From `apply_condition`.
     facts : dict
-        Written as `condition.json`; `denoised` says whether a network ran.
+        Written as `condition.json`; `denoised` says whether a network ran, `pipeline` the steps.
     folder : path
     """
     folder = Path(folder)
     with whole_folder(folder) as unfinished:
-        if facts["denoised"]:
+        if _has_to_be_written(recording, facts):
             recording.save(
                 folder=unfinished / "recording",
                 n_jobs=1,
@@ -80,10 +113,15 @@ def save_condition(recording: BaseRecording, facts: dict, folder: Path | str) ->
         (unfinished / "condition.json").write_text(json.dumps(facts, indent=2) + "\n")
 
 
+def _has_to_be_written(recording: BaseRecording, facts: dict) -> bool:
+    slow = any(step["name"] in _SLOW_STEPS for step in facts.get("pipeline", []))
+    return facts["denoised"] or slow or not recording.check_serializability("json")
+
+
 def load_condition(folder: Path | str) -> tuple[BaseRecording, dict]:
     """Read what `save_condition` kept: the recording and its facts."""
     folder = Path(folder)
     facts = json.loads((folder / "condition.json").read_text())
-    if facts["denoised"]:
+    if (folder / "recording").exists():
         return si.load(folder / "recording"), facts
     return si.load(folder / "recording.json", base_folder=folder.absolute()), facts

@@ -102,15 +102,28 @@ def described_inputs(*keys):
     return inputs
 
 
+def model_file(model, dataset, replicate, condition):
+    """Where a recipe's model is, for a condition of a dataset.
+
+    A model is kept with the dataset it is trained on, once for all that use it.
+    """
+    recipe = study.models[model]
+    if "pretrained" in recipe:
+        return recipe["pretrained"]
+    if (other := recipe.get("train_on", dataset)) != dataset:
+        dataset = other
+        replicate = replicate if int(replicate) in replicates_of(other) else 0
+    home = study.home_of(model, condition)
+    return f"results/models/{dataset}/{replicate}/{model}/{home}/model.safetensors"
+
+
 def model_input(wildcards):
     """The model that a condition denoises with, if it does."""
     model = study.model_of(wildcards.condition)
     if model is None:
         return {}
-    return {
-        "model": "results/models/{dataset}/{replicate}/"
-        + f"{model}/{wildcards.condition}/model.safetensors"
-    }
+    place = wildcards.dataset, wildcards.replicate, wildcards.condition
+    return {"model": model_file(model, *place)}
 
 
 def figure_files(name):

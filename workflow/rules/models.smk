@@ -1,14 +1,41 @@
-# One model for each dataset, replicate and condition that denoises.
+# Every model that a condition denoises with, and those it was tuned from.
 
-all_models = [
-    f"{folder}/{study.model_of(condition)}/{condition}/model.safetensors"
-    for condition in denoising_conditions
-    for folder in per_dataset("results/models/{dataset}/{replicate}")
-]
+
+def trained_models(condition):
+    """The models of a condition that are trained, on every dataset."""
+    model = study.model_of(condition)
+    files = []
+    for dataset in study.datasets:
+        for replicate in replicates_of(dataset):
+            at = dataset, replicate
+            # A base is trained where the model tuned from it is.
+            for name in [model, *study.bases_of(model)]:
+                if "pretrained" not in study.models[name]:
+                    path = model_file(name, *at, condition)
+                    at = Path(path).parts[2:4]
+                    files.append(path)
+    return files
+
+
+all_models = list(
+    dict.fromkeys(
+        path for condition in denoising_conditions for path in trained_models(condition)
+    )
+)
+
+
+def base_input(wildcards):
+    """The model that a recipe starts from, if it starts from one."""
+    base = study.models[wildcards.model].get("fine_tune")
+    if base is None:
+        return {}
+    place = wildcards.dataset, wildcards.replicate, wildcards.condition
+    return {"base": model_file(base, *place)}
 
 
 rule train:
     input:
+        unpack(base_input),
         truth="results/ground_truth/{dataset}/{replicate}",
     output:
         model="results/models/{dataset}/{replicate}/{model}/{condition}/model.safetensors",
@@ -30,7 +57,14 @@ rule train:
         # Outlives a killed job, unlike an output: training goes on from it.
         checkpoint="results/models/{dataset}/{replicate}/{model}/{condition}/checkpoint",
         threads=2,
-        seed=seed_of("models"),
+        # The same in every condition: a pair differs in its condition alone.
+        seed=lambda wildcards: derive_seed(
+            study.seed,
+            "models",
+            wildcards.dataset,
+            wildcards.replicate,
+            wildcards.model,
+        ),
     message:
         "Train {wildcards.model} on {wildcards.dataset} for the condition {wildcards.condition}"
     script:

@@ -8,8 +8,8 @@ from ephys_deepinterpolation.conditions import apply_condition, before_denoising
 from ephys_deepinterpolation.ground_truth import load_ground_truth
 from ephys_deepinterpolation.model import load_model
 
-recording = load_ground_truth(snakemake.input.truth).recording
-pipeline = snakemake.params.pipeline
+truth = load_ground_truth(snakemake.input.truth)
+recording, pipeline = truth.recording, snakemake.params.pipeline
 path = snakemake.input.get("model")
 model = load_model(path) if path else None
 facts = {
@@ -17,4 +17,6 @@ facts = {
     "denoised": model is not None,
     "model_saw_recording": bool(model and model.saw(before_denoising(recording, pipeline))),
 }
-save_condition(apply_condition(recording, pipeline, model), facts, snakemake.output[0])
+save_condition(
+    apply_condition(recording, pipeline, model, truth.parts()), facts, snakemake.output[0]
+)

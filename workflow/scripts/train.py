@@ -13,25 +13,28 @@ from ephys_deepinterpolation.figures.style import save
 from ephys_deepinterpolation.figures.training import plot_loss
 from ephys_deepinterpolation.files import write_table
 from ephys_deepinterpolation.ground_truth import load_ground_truth
-from ephys_deepinterpolation.network import network_parameters
-from ephys_deepinterpolation.training import train_deepinterpolation
+from ephys_deepinterpolation.model import load_model
+from ephys_deepinterpolation.recipes import follow_recipe
 
 truth = load_ground_truth(snakemake.input.truth)
-recipe = dict(snakemake.params.recipe)
 training_recording = truth.training_recording or truth.recording
-model = train_deepinterpolation(
+base = snakemake.input.get("base")
+recipe = snakemake.params.recipe
+model = follow_recipe(
+    recipe,
     before_denoising(training_recording, snakemake.params.pipeline),
-    network=network_parameters(recipe.pop("network")),
-    seed=snakemake.params.seed,
-    checkpoint=snakemake.params.checkpoint,
-    progress=False,
-    **recipe,
+    load_model(base) if base else None,
+    snakemake.params.seed,
+    snakemake.params.checkpoint,
 )
 keys = {"dataset": snakemake.wildcards.dataset, "kind": snakemake.params.kind}
 keys |= {"replicate": int(snakemake.wildcards.replicate)}
 keys |= {"condition": snakemake.wildcards.condition, "model": snakemake.wildcards.model}
-seen = model.saw(before_denoising(truth.recording, snakemake.params.pipeline))
-summary = pd.DataFrame([keys | model.summary | {"model_saw_recording": seen}])
+facts = {
+    "fine_tuned_from": recipe.get("fine_tune"),
+    "model_saw_recording": model.saw(before_denoising(truth.recording, snakemake.params.pipeline)),
+}
+summary = pd.DataFrame([keys | model.summary | facts])
 write_table(summary, snakemake.output.summary)
 write_table(model.history.assign(**keys), snakemake.output.history)
 save(plot_loss(model.history, model.summary), snakemake.output.loss)

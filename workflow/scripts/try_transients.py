@@ -28,6 +28,7 @@ disturbed = apply_condition(
     add_transients(truth.recording, transients, starts, params.saturation_uv),
     params.pipeline,
     load_model(path) if path else None,
+    truth.parts(),
 )
 noise_uv = pd.read_parquet(snakemake.input.reference_noise)["noise_uv"].median()
 measures = {

@@ -6,7 +6,19 @@ and probeinterface know, is checked here. Every problem is reported at once, as 
 
 from ephys_deepinterpolation.configuration.datasets import Dataset
 from ephys_deepinterpolation.configuration.problems import ConfigurationError
-from ephys_deepinterpolation.configuration.sections import DENOISING_STEP
+from ephys_deepinterpolation.configuration.sections import (
+    DENOISING_STEP,
+    ORACLE_STEP,
+    steps_before_denoising,
+)
 from ephys_deepinterpolation.configuration.study import Study, read_study
 
-__all__ = ["DENOISING_STEP", "ConfigurationError", "Dataset", "Study", "read_study"]
+__all__ = [
+    "DENOISING_STEP",
+    "ORACLE_STEP",
+    "ConfigurationError",
+    "Dataset",
+    "Study",
+    "read_study",
+    "steps_before_denoising",
+]

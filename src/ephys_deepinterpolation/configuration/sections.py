@@ -34,17 +34,22 @@ def study_problems(settings: dict[str, Any], root: Place) -> Iterator[str]:
         yield unknown_name(
             place.at("reference"), reference, names, "one of the conditions of the study"
         )
-    if DENOISING_STEP in _step_names(mapping(settings.get("conditions")).get(reference)):
-        yield problem(
-            place.at("reference"),
-            f"{shown(reference)}, which holds a step {DENOISING_STEP}",
-            "a condition without denoising",
-        )
+    steps = _step_names(mapping(settings.get("conditions")).get(reference))
+    for step in (DENOISING_STEP, ORACLE_STEP):
+        if step in steps:
+            found = f"{shown(reference)}, which holds a step {step}"
+            yield problem(place.at("reference"), found, "a condition without denoising")
 
 
 def _step_names(pipeline: Any) -> list[str]:
     steps = pipeline if isinstance(pipeline, list) else []
     return [name for step in steps if isinstance(name := mapping(step).get("name"), str)]
+
+
+def steps_before_denoising(pipeline: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Cut a pipeline off at its denoising step."""
+    names = [step["name"] for step in pipeline]
+    return pipeline[: names.index(DENOISING_STEP)]
 
 
 def parts_needed(pipeline: list[dict[str, Any]]) -> set[str] | None:
@@ -83,10 +88,33 @@ def condition_problems(settings: dict[str, Any], root: Place) -> Iterator[str]:
             yield problem(place, f"{denoising_steps} steps {DENOISING_STEP}", "at most one")
         for index, step in enumerate(pipeline if isinstance(pipeline, list) else []):
             yield from _step_problems(mapping(step), place.at(index), settings)
+        yield from _order_problems(_step_names(pipeline), place)
+
+
+def _order_problems(names: list[str], place: Place) -> Iterator[str]:
+    """Check what steps ask of those around them."""
+    if ORACLE_STEP in names[1:] or (ORACLE_STEP in names and DENOISING_STEP in names):
+        found = f"{ORACLE_STEP} beside {', '.join(name for name in names if name != ORACLE_STEP)}"
+        yield problem(
+            place,
+            found,
+            f"it as the first step only, without {DENOISING_STEP}: it undoes noise "
+            "that nothing has been done to",
+        )
+    whitened = 0
+    for index, name in enumerate(names):
+        whitened += {"whiten": 1, "unwhiten": -1}.get(name, 0)
+        if whitened < 0:
+            yield problem(
+                place.at(index), "unwhiten with nothing to undo", "one after each step whiten"
+            )
+            return
 
 
 def _step_problems(step: dict[str, Any], place: Place, settings: dict[str, Any]) -> Iterator[str]:
     from spikeinterface.preprocessing.pipeline import pp_names_to_functions
+
+    import ephys_deepinterpolation.denoisers  # noqa: F401  (its steps)
 
     name, params = step.get("name"), mapping(step.get("params"))
     if not isinstance(name, str):
@@ -94,6 +122,9 @@ def _step_problems(step: dict[str, Any], place: Place, settings: dict[str, Any])
     if name == DENOISING_STEP:
         if isinstance(model := params.get("model"), str):
             yield from undefined(place.at("params", "model"), model, settings, "models")
+    elif name == ORACLE_STEP:
+        # Its arguments stand in the schema; the parts are the dataset's.
+        return
     elif name in pp_names_to_functions:
         yield from argument_problems(
             pp_names_to_functions[name], params, place.at("params"), pp_names_to_functions
@@ -101,15 +132,6 @@ def _step_problems(step: dict[str, Any], place: Place, settings: dict[str, Any])
     else:
         known = {*pp_names_to_functions, DENOISING_STEP}
         yield unknown_name(place.at("name"), name, known, "a preprocessing step")
-
-
-def model_problems(settings: dict[str, Any], root: Place) -> Iterator[str]:
-    """Check what the family of a network takes."""
-    for name, model in mapping(settings.get("models")).items():
-        network = mapping(mapping(model).get("network"))
-        if network.get("family") == "unet" and "rows" in network:
-            place = root.at("models", name, "network", "rows")
-            yield problem(place, shown(network["rows"]), "no rows for a unet")
 
 
 def sorter_problems(settings: dict[str, Any], root: Place) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """A configuration that has been found valid."""
 
 import copy
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,13 @@ from ephys_deepinterpolation.configuration.datasets import (
     read_entries,
 )
 from ephys_deepinterpolation.configuration.endpoints import endpoint_problems
-from ephys_deepinterpolation.configuration.problems import ConfigurationError, Place
+from ephys_deepinterpolation.configuration.models import model_problems
+from ephys_deepinterpolation.configuration.problems import (
+    ConfigurationError,
+    Place,
+    problem,
+    shown,
+)
 from ephys_deepinterpolation.configuration.schemas import (
     CONFIG_SCHEMA,
     read_schemas,
@@ -22,10 +29,10 @@ from ephys_deepinterpolation.configuration.schemas import (
 from ephys_deepinterpolation.configuration.sections import (
     DENOISING_STEP,
     condition_problems,
-    model_problems,
     parts_needed,
     sorter_problems,
     source_problems,
+    steps_before_denoising,
     study_problems,
 )
 
@@ -93,6 +100,30 @@ class Study:
             None,
         )
 
+    def bases_of(self, model: str) -> list[str]:
+        """Name the recipes that a recipe starts from, nearest first."""
+        bases: list[str] = []
+        while (base := self.models[model].get("fine_tune")) is not None:
+            bases.append(base)
+            model = base
+        return bases
+
+    def home_of(self, model: str, condition: str) -> str:
+        """Name the condition under which a model is kept that several conditions share.
+
+        Those share it that train it on the same steps: the first that denoises with it, else the
+        first that denoises with a model tuned from it.
+        """
+        prefix = steps_before_denoising(self.pipelines[condition])
+        alike = [
+            name
+            for name in self.conditions
+            if self.model_of(name) and steps_before_denoising(self.pipelines[name]) == prefix
+        ]
+        own = [name for name in alike if self.model_of(name) == model]
+        tuned = [name for name in alike if model in self.bases_of(str(self.model_of(name)))]
+        return (own + tuned)[0]
+
 
 def read_study(
     config: dict[str, Any], schemas: Path, config_file: str = "the configuration"
@@ -127,11 +158,12 @@ def read_study(
     problems += study_problems(settings, root)
     problems += source_problems(settings, root)
     problems += condition_problems(settings, root)
-    problems += model_problems(settings, root)
     problems += sorter_problems(settings, root)
     problems += endpoint_problems(settings, root)
     entries, table_problems = read_entries(settings, registry, root)
     problems += table_problems
+    names = {str(entry.cells["dataset"]) for entry in entries if "dataset" in entry.cells}
+    problems += model_problems(settings, names, root)
     datasets = []
     for entry in entries:
         dataset, dataset_problems = read_dataset(entry, settings, registry, root)
@@ -140,6 +172,28 @@ def read_study(
     if problems:
         raise ConfigurationError(problems)
 
+    study = _study_of(settings, datasets)
+    problems += _existence_problems(study, root.at("study", "conditions"))
+    if problems:
+        raise ConfigurationError(problems)
+    return study
+
+
+def _existence_problems(study: Study, place: Place) -> Iterator[str]:
+    """Check that every condition exists for a dataset, and for every dataset one to compare."""
+    for index, condition in enumerate(study.conditions):
+        if not any(condition in study.conditions_of(dataset) for dataset in study.datasets):
+            needed = parts_needed(study.pipelines[condition]) or {"noise"}
+            found = f"{shown(condition)}, for which no dataset of the study knows its parts"
+            yield problem(place.at(index), found, f"a dataset that knows {', '.join(needed)}")
+    if len(study.conditions) > 1:
+        for dataset in study.datasets:
+            if study.conditions_of(dataset) == (study.reference,):
+                found = f"no condition beside the reference that exists for {shown(dataset)}"
+                yield problem(place, found, "one without an oracle, as its parts are not known")
+
+
+def _study_of(settings: dict[str, Any], datasets: list[Dataset]) -> Study:
     study = settings["study"]
     return Study(
         seed=study["seed"],

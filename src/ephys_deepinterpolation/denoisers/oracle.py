@@ -12,46 +12,44 @@ def oracle(
     noise_share: float = 0.1,
     shares: dict[str, float] | None = None,
 ) -> BaseRecording:
-    """Put a recording together anew from shares of its parts.
+    """Take all but a share of the noise out of a recording.
 
-    Spikes are kept whole, and by default a tenth of everything else: sorters measure the noise, and
-    fail where there is none.
+    Spikes stay whole, and by default a tenth of all other parts: sorters measure the noise, and
+    fail where there is none. What is not among the parts, such as rounding, stays.
 
     Parameters
     ----------
     recording : BaseRecording
-        As generated: nothing may have been done to it.
+        To which nothing has been done but scaling: it has to be the sum of its parts.
     parts : dict of str to BaseRecording
-        Everything it is the sum of, in µV, see `GroundTruth.parts`.
+        In µV, see `GroundTruth.parts`.
     noise_share : float, default: 0.1
-        Of every part but the spikes of `units` and `background`.
+        What is left of every part but the spikes of `units` and `background`.
     shares : dict of str to float, optional
-        Of single parts, by name.
+        What is left of single parts, by name.
 
     Returns
     -------
     BaseRecording
-        Lazy, µV, float32. With all shares 1 the recording, but for its rounding to integers.
+        Lazy, µV, float32. With all shares 1 it is the recording.
 
     Raises
     ------
     ValueError
-        The parts are not known, or there is none of a name that has a share.
+        The parts of the noise are not known, or there is none of a name that has a share.
     """
+    # Its package imports all kinds of ground truth, which only an oracle needs.
     from ephys_deepinterpolation.ground_truth.noise import SumRecording
 
     shares = shares or {}
-    if not parts:
-        raise ValueError("the parts of this recording are not known: it has no oracle")
+    if not set(parts) - set(SPIKES):
+        raise ValueError("the parts of this recording's noise are not known: it has no oracle")
     if unknown := sorted(set(shares) - set(parts)):
         raise ValueError(f"there is no part {unknown[0]} among {', '.join(parts)}")
-    defaults = {name: 1.0 if name in SPIKES else noise_share for name in parts}
-    summed = SumRecording(
-        [
-            scale(part, gain=float(share), dtype="float32")
-            for name, part in parts.items()
-            if (share := shares.get(name, defaults[name])) != 0 or name == next(iter(parts))
-        ]
-    )
-    scale_to_uV(recording).copy_metadata(summed)
-    return summed
+    left = {name: 1.0 if name in SPIKES else noise_share for name in parts} | shares
+    removed = [
+        scale(part, gain=left[name] - 1.0, dtype="float32")
+        for name, part in parts.items()
+        if left[name] != 1
+    ]
+    return SumRecording([scale_to_uV(recording), *removed])
