@@ -19,9 +19,20 @@ PARTS = ("Snakefile", "workflow", "config", "envs", "profiles")
 STUDY = Path(__file__).with_name("study.yaml")
 # What a clock or a machine decides, and no seed.
 MEASURED = ["seconds", "peak_memory_mb"]
-TABLES = (
-    "units sortings noise noise_parts traces models training effects".split()  # noqa: SIM905
-)
+TABLES = [
+    "units",
+    "sortings",
+    "noise",
+    "noise_parts",
+    "traces",
+    "models",
+    "training",
+    "effects",
+    "noise_alone",
+    "noise_alone_sortings",
+    "transient_spread",
+    "rounding",
+]
 
 
 def project_in(folder: Path, **changes: object) -> Path:
@@ -123,6 +134,38 @@ def test_di_removes_independent_noise(finished):
     passed = tables_of(finished)["noise_parts"].set_index(["condition", "part"])["passed"]
     assert passed["di", "independent"] < 0.3 < passed["di", "units"]
     assert passed["raw", "independent"] == pytest.approx(1.0, abs=0.02)
+
+
+def test_every_condition_and_sorter_is_tried_with_noise_alone(finished):
+    tables = tables_of(finished)
+    crossings = tables["noise_alone"].set_index(["condition", "threshold"])
+    assert sorted(crossings.index) == [(name, k) for name in ("di", "raw") for k in (4.0, 5.0, 6.0)]
+    rates = crossings[["crossings_per_channel_s", "gaussian_per_channel_s"]]
+    # Filtered Gaussian noise stays Gaussian: 64 channel-seconds, some 100 crossings.
+    assert rates.loc["raw", 4.0].iloc[0] == pytest.approx(rates.loc["raw", 4.0].iloc[1], rel=0.4)
+    sortings = tables["noise_alone_sortings"]
+    assert sorted(zip(sortings["condition"], sortings["sorter"], strict=True)) == [
+        ("di", "mountainsort5"),
+        ("raw", "mountainsort5"),
+    ]
+    assert sortings["sorted_units"].notna().all()
+    recordings = finished / "results/noise_alone/recordings"
+    assert not [path for path in recordings.rglob("*") if path.is_file()]
+
+
+def test_every_condition_is_tried_with_transients_and_rounded(finished):
+    tables = tables_of(finished)
+    spread = tables["transient_spread"].groupby(["condition", "transient"])["reach"].first()
+    assert set(spread.index.get_level_values("condition")) == {"raw", "di"}
+    assert set(spread.index.get_level_values("transient")) == {
+        "saturation",
+        "partial_saturation",
+        "stimulation",
+    }
+    rounding = tables["rounding"].set_index("condition")["rounding_uv"]
+    assert rounding.to_dict() == pytest.approx(
+        dict.fromkeys(["raw", "di"], 0.763 / 12**0.5), rel=0.05
+    )
 
 
 def test_a_second_run_does_nothing(finished):

@@ -108,7 +108,7 @@ def count_crossings(
         for row, deviations in enumerate((own, fixed)):
             scaled = traces[:, live] / deviations[live]
             crossings[row] += [_steps_beyond(scaled, threshold) for threshold in thresholds]
-    channels, seconds = int(live.sum()), (frames - 1) / output.sampling_frequency
+    channels, seconds = int(live.sum()), frames / output.sampling_frequency
     rates = crossings / (channels * seconds) if channels else np.full_like(crossings, np.nan)
     correlations = products[live] / squares[live]
     return pd.DataFrame(
