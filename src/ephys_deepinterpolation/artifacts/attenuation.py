@@ -51,8 +51,8 @@ def measure_attenuation(
         One row per true unit: unit, background, peak_uv, width_ms where the truth says it,
         firing_rate_hz, spikes, depth_um; expected_peak_uv, the largest absolute value of the
         expected average; kept_peak, the output's average there over it, with standard_error_uv of
-        that average; kept_width, the time from the largest value to the largest of the other sign
-        after it, output over expected, empty unless the output's peak is ten standard errors;
+        that average; kept_width, the width at half of the peak on the same channel, output over
+        expected, empty unless the output's peak is ten standard errors;
         cosine between both averages where the expected one exceeds a tenth of its peak; shift_us,
         how much later the output's comes, on the channels of the footprint; leak_uv, the largest
         phantom on other channels within 1.5 ms, at leak_distance_um from the channel of the peak;
@@ -125,9 +125,8 @@ def _compare(
         "expected_peak_uv": float(abs(peak)),
         "kept_peak": float(output[frame, channel] / peak) if peak else np.nan,
         "standard_error_uv": float(error),
-        "kept_width": _kept_width(
-            np.sign(peak) * expected[:, channel], np.sign(peak) * output[:, channel], step_ms
-        )
+        "kept_width": _half_width(output[:, channel] * np.sign(peak))
+        / _half_width(expected[:, channel] * np.sign(peak))
         if clear
         else np.nan,
         "cosine": float((expected[large] * output[large]).sum() / norms) if norms else np.nan,
@@ -135,21 +134,15 @@ def _compare(
     }
 
 
-def _kept_width(expected: np.ndarray, output: np.ndarray, step_ms: float) -> float:
-    """Divide the times from the trough, here upwards, to the peak after it, of two traces.
-
-    The output's are looked for near where the expected ones are.
-    """
-    fine = len(expected) * _UPSAMPLING
-    expected, output = resample(expected, fine), resample(output, fine)
-    reach = round(_LARGEST_SHIFT_MS / step_ms * _UPSAMPLING)
-    trough = int(expected.argmax())
-    peak = trough + int(expected[trough:].argmin())
-    found = []
-    for place, sense in ((trough, 1), (peak, -1)):
-        first = max(0, place - reach)
-        found.append(first + int((sense * output[first : place + reach + 1]).argmax()))
-    return (found[1] - found[0]) / (peak - trough) if peak > trough else np.nan
+def _half_width(trace: np.ndarray) -> float:
+    """Measure how long a trace is above half of its largest value around it, in frames."""
+    fine = resample(trace, len(trace) * _UPSAMPLING)
+    peak = int(fine.argmax())
+    low = np.flatnonzero(fine < fine[peak] / 2)
+    before, after = low[low < peak], low[low > peak]
+    if len(before) == 0 or len(after) == 0:
+        return np.nan
+    return float(after[0] - before[-1] - 1) / _UPSAMPLING
 
 
 def _shift_ms(expected: np.ndarray, output: np.ndarray, step_ms: float) -> float:
