@@ -38,4 +38,5 @@ def sorter_agreement(
             either = len(one.unit_ids) + len(other.unit_ids) - matched
             share = matched / either if either else None
         rows.append((name, other_name, *counts, matched, share))
-    return pd.DataFrame(rows, columns=COLUMNS)
+    counts_type = dict.fromkeys(("units", "other_units", "matched"), "Int64")
+    return pd.DataFrame(rows, columns=COLUMNS).astype(counts_type | {"share": float})

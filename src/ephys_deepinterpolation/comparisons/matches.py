@@ -43,9 +43,8 @@ def match_units(
     ):
         spikes = units.count_num_spikes_per_unit(outputs="dict")
         known = measured.set_index("unit")
-        pairs[f"{side}spikes"] = pairs[f"{side}unit"].map(
-            {str(unit): count for unit, count in spikes.items()}
-        )
+        counts = {str(unit): count for unit, count in spikes.items()}
+        pairs[f"{side}spikes"] = pairs[f"{side}unit"].map(counts).astype("Int64")
         for column in ("snr", "peak_uv"):
             pairs[f"{side}{column}"] = pairs[f"{side}unit"].map(known[column])
     return pairs[COLUMNS]

@@ -102,7 +102,7 @@ def _measure_batch(
         {
             "spikes": metrics["num_spikes"].astype(int),
             "firing_rate_hz": metrics["firing_rate"].astype(float),
-            "peak_uv": at_channel.max(axis=1),
+            "peak_uv": at_channel.max(axis=1).astype(float),
             "noise_uv": noise_uv.loc[recording.channel_ids.astype(str)].to_numpy()[channels],
             "amplitude_cutoff": _amplitude_cutoffs(recording, sorting, shifts),
             "isi_violations_ratio": metrics["isi_violations_ratio"].astype(float),
