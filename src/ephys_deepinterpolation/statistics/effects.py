@@ -1,14 +1,19 @@
 """Paired effects of conditions against the reference."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 import pandas as pd
 
 from ephys_deepinterpolation.seeds import derive_seed
 from ephys_deepinterpolation.statistics.bootstrap import estimate_mean
-from ephys_deepinterpolation.statistics.endpoints import OBSERVED, Endpoint, observations
+from ephys_deepinterpolation.statistics.endpoints import (
+    MEASURES,
+    OBSERVED,
+    Endpoint,
+    observations,
+)
 from ephys_deepinterpolation.statistics.power import detectable_effect
 
 ALL = "all"
@@ -95,31 +100,26 @@ def _effects_of(
 ) -> list[dict[str, object]]:
     values = _side_by_side(seen.set_index([*_PAIR, "condition"])["value"], "condition")
     failed = _side_by_side(seen.groupby([*_SORTING, "condition"])["failed"].any(), "condition")
+    tuned = seen[seen["tuned"]]
     kinds = dict(zip(seen["dataset"], seen["kind"], strict=True))
-    tuned = seen[seen["tuned"]].groupby("condition")["dataset"].unique()
     sorters = [name for name in seen["sorter"].unique() if name]
-    scopes = [
-        (dataset, sorter)
-        for dataset in [*kinds, ALL]
-        for sorter in ([*sorters, ALL] if sorters else [""])
-    ]
-    inside = {scope: (_within(values, *scope), _within(failed, *scope)) for scope in scopes}
-    spreads = {
-        scope: _repeat_spread(values.loc[rows, reference]) for scope, (rows, _) in inside.items()
-    }
-    found = []
-    for condition in (name for name in seen["condition"].unique() if name != reference):
-        difference = values[condition] - values[reference]
-        both = failed[[condition, reference]]
-        made = both.notna().all(axis=1)
-        left_out = made & both.eq(True).any(axis=1)
-        datasets_tuned = set(tuned.get(condition, ()))
-        for scope, (rows, sortings) in inside.items():
-            if not made[sortings].any():
+    conditions = [name for name in seen["condition"].unique() if name != reference]
+    rows = []
+    for dataset, sorter in product([*kinds, ALL], [*sorters, ALL] if sorters else [""]):
+        inside = values[_within(values, dataset, sorter)]
+        sortings = failed[_within(failed, dataset, sorter)]
+        repeat_spread = _repeat_spread(inside[reference])
+        for condition in conditions:
+            made = sortings[[condition, reference]].dropna()
+            if made.empty:
                 continue
-            dataset, sorter = scope
-            name = derive_seed(seed, endpoint.name, condition, *scope)
-            found.append(
+            name = derive_seed(seed, endpoint.name, condition, dataset, sorter)
+            estimate = _estimate(
+                (inside[condition] - inside[reference]).dropna(), np.random.default_rng(name)
+            )
+            if not MEASURES[endpoint.measure].of_units:
+                estimate["units"] = None
+            rows.append(
                 {
                     "endpoint": endpoint.name,
                     "measure": endpoint.measure,
@@ -128,13 +128,18 @@ def _effects_of(
                     "dataset": dataset,
                     "kind": kinds.get(dataset, ALL),
                     "sorter": sorter or None,
-                    **_estimate(difference[rows].dropna(), np.random.default_rng(name)),
-                    "repeat_spread": spreads[scope],
-                    "left_out": int(left_out[sortings].sum()),
-                    "tuned": bool(datasets_tuned & ({dataset} if dataset != ALL else {*kinds})),
+                    **estimate,
+                    "repeat_spread": repeat_spread,
+                    "left_out": int(made.any(axis=1).sum()),
+                    "tuned": _any_tuned(tuned, condition, dataset),
                 }
             )
-    return found
+    return rows
+
+
+def _any_tuned(tuned: pd.DataFrame, condition: str, dataset: str) -> bool:
+    datasets = tuned.loc[tuned["condition"] == condition, "dataset"]
+    return bool(len(datasets) if dataset == ALL else (datasets == dataset).any())
 
 
 def _side_by_side(values: pd.Series, level: str) -> pd.DataFrame:
@@ -163,7 +168,6 @@ def _estimate(difference: pd.Series, random: np.random.Generator) -> dict[str, o
     independent = (recordings if len(recordings) > 1 else units).to_numpy()
     estimate = estimate_mean(independent, random)
     deviation = float(independent.std(ddof=1)) if len(independent) > 1 else np.nan
-    of_units = (units.index.get_level_values("unit") != "").any()
     return {
         "effect": estimate.mean,
         "low": estimate.low,
@@ -171,7 +175,7 @@ def _estimate(difference: pd.Series, random: np.random.Generator) -> dict[str, o
         "p": estimate.p,
         "standardized": estimate.mean / deviation if deviation > 0 else np.nan,
         "detectable": detectable_effect(deviation, len(independent)),
-        "units": len(units) if of_units or units.empty else None,
+        "units": len(units),
         "recordings": len(recordings),
     }
 
