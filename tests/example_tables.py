@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 
+from ephys_deepinterpolation.statistics import give_verdict
+from ephys_deepinterpolation.statistics.endpoints import Endpoint
 from example_measures import measured_tables
 
 REFERENCE = "raw"
@@ -336,7 +340,8 @@ def _effects(units):
             if condition == REFERENCE or REFERENCE not in wide:
                 continue
             change = wide.assign(
-                difference=wide[condition] - wide[REFERENCE] if condition in wide else np.nan
+                condition=condition,
+                difference=wide[condition] - wide[REFERENCE] if condition in wide else np.nan,
             )
             for of_dataset, of_sorter in scopes:
                 by = ["dataset"] * of_dataset + ["sorter"] * of_sorter
@@ -344,23 +349,43 @@ def _effects(units):
                 for names, group in groups:
                     given = dict(zip(by, names, strict=True))
                     rows.append(
-                        {"dataset": "all", "sorter": "all"}
+                        {"dataset": "all", "kind": "all", "sorter": "all", "primary": True}
                         | given
                         | {"condition": condition, "endpoint": endpoint, "measure": measure}
                         | _effect(group)
                     )
-    columns = ["dataset", "sorter", "condition", "endpoint", "measure", "effect", "low", "high"]
-    columns += ["p", "p_holm", "standardized", "detectable", "repeat_spread", "units"]
-    return pd.DataFrame(rows, columns=[*columns, "recordings", "tuned"])
+    columns = ["dataset", "kind", "sorter", "condition", "endpoint", "measure", "primary"]
+    columns += ["effect", "low", "high", "p", "p_holm", "standardized", "detectable"]
+    columns += ["repeat_spread", "units", "recordings", "left_out", "tuned"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def example_verdict(tables: dict[str, pd.DataFrame]) -> dict:
+    """Return the verdict on example tables."""
+    endpoints = [
+        Endpoint("accuracy-small", "accuracy", (0.0, 30.0)),
+        Endpoint("accuracy-large", "accuracy", (30.0, None)),
+        Endpoint("well_detected", "well_detected", primary=False),
+    ]
+    checks = [
+        {
+            "check": "gaussian",
+            "condition": "gaussian",
+            "holds": True,
+            "sentence": "gaussian gains nothing, and loses in 2 of 2 endpoints.",
+        }
+    ]
+    return give_verdict(tables["effects"], endpoints, REFERENCE, 1, checks)
 
 
 def _effect(group):
     paired = group["difference"].dropna()
     if paired.empty:
-        return {"units": 0, "recordings": 0, "tuned": False}
-    error = paired.std() / np.sqrt(len(paired)) if len(paired) > 1 else np.nan
+        return {"units": 0, "recordings": 0, "left_out": 1, "tuned": False}
+    spread = float(paired.std()) if len(paired) > 1 else np.nan
+    error = spread / np.sqrt(len(paired))
     effect = float(paired.mean())
-    p = float(np.clip(np.exp(-abs(effect) / (error or 1.0)), 0, 1)) if error == error else np.nan
+    p = math.erfc(abs(effect) / error / math.sqrt(2)) if error > 0 else np.nan
     recordings = group.loc[paired.index, ["dataset", "replicate"]].drop_duplicates()
     return {
         "effect": effect,
@@ -368,12 +393,13 @@ def _effect(group):
         "high": effect + 2 * error,
         "p": p,
         "p_holm": min(1.0, 3 * p),
-        "standardized": effect / paired.std() if len(paired) > 1 else np.nan,
+        "standardized": effect / spread if spread else np.nan,
         "detectable": 2.8 * error,
         "repeat_spread": np.nan,
         "units": group.loc[paired.index, ["dataset", "replicate", "unit"]]
         .drop_duplicates()
         .shape[0],
         "recordings": len(recordings),
-        "tuned": False,
+        "left_out": 0,
+        "tuned": bool(group["condition"].str.startswith("di").any()),
     }

@@ -1,29 +1,31 @@
 import base64
+import gzip
 import io
 import re
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from ephys_deepinterpolation.figures import style
 from ephys_deepinterpolation.figures.noise import plot_noise
-from ephys_deepinterpolation.report import (
-    ReportFigure,
-    caption_html,
-    effects_in_words,
-    write_report,
-)
-from example_tables import CONDITIONS, example_tables
+from ephys_deepinterpolation.report import ReportFigure, caption_html, write_report
+from ephys_deepinterpolation.report.tables import LONGEST_CSV, html_table
+from ephys_deepinterpolation.report.verdict import verdict_in_cells
+from example_tables import CONDITIONS, example_tables, example_verdict
 
 CAPTIONS = Path(__file__).parents[1] / "workflow" / "report"
 ORDER = [
-    "Summary",
+    "Verdict",
     "How to read this",
     "Datasets",
     "Models",
     "Conditions",
+    "Artifacts",
     "Sortings",
     "Comparisons",
     "Effects",
@@ -75,7 +77,8 @@ def figure(tmp_path_factory, tables):
 @pytest.fixture(scope="module")
 def html(tmp_path_factory, tables, figure):
     path = tmp_path_factory.mktemp("report") / "report.html"
-    return write_report(path, tables, [figure], SETTINGS).read_text(encoding="utf-8")
+    settings = SETTINGS | {"verdict": example_verdict(tables)}
+    return write_report(path, tables, [figure], settings).read_text(encoding="utf-8")
 
 
 def test_sections_stand_in_the_order_of_the_flow(html):
@@ -108,56 +111,74 @@ def test_notes_on_models_and_tuning_are_loud(html):
     assert "Not repeatable: spykingcircus2." in html
 
 
-def test_effects_come_with_their_intervals(html, tables):
-    for _, row in tables["effects"].dropna(subset=["effect"]).iterrows():
-        bounds = f"{style.signed(row['low'])} to {style.signed(row['high'])}"
-        assert f"accuracy {style.signed(row['effect'])} against raw (95 % interval {bounds}" in html
+def test_the_verdict_comes_first_and_every_sentence_of_it_stands_there(html, tables):
+    verdict = example_verdict(tables)
+    for entry in verdict["verdicts"]:
+        assert entry["sentence"] in unescape(html)
+        for each in entry["by_sorter"]:
+            assert each["sentence"] in unescape(html)
+    assert html.index('class="verdicts"') < html.index('id="trouble"') < html.index("<figure")
 
 
-@pytest.mark.parametrize(
-    ("low", "effect", "high", "units", "verdict"),
-    [
-        (0.01, 0.02, 0.03, 10, "Higher"),
-        (-0.03, -0.02, -0.01, 10, "Lower"),
-        (-0.01, 0.02, 0.05, 10, "Cannot tell"),
-        (0.0, 0.02, 0.05, 10, "Cannot tell"),
-        (0.0, 0.0, 0.0, 10, "No difference"),
-        (0.02, 0.02, 0.02, 1, "Cannot tell"),
-        (None, None, None, 0, "Cannot tell"),
-    ],
-)
-def test_verdicts(low, effect, high, units, verdict):
-    row = {
-        "dataset": "a",
-        "kind": "synthetic",
-        "condition": "di",
-        "sorter": "s",
-        "endpoint": "accuracy",
-        "effect": effect,
-        "low": low,
-        "high": high,
-        "units": units,
-        "recordings": 1,
-    }
-    (statement,) = effects_in_words({"effects": pd.DataFrame([row])}, "raw")["a"]
-    assert statement.verdict == verdict
+def test_the_verdict_has_a_cell_for_each_condition_and_endpoint(tables):
+    verdict = example_verdict(tables)
+    shown = verdict_in_cells(verdict)
+    entries = {(one["condition"], one["endpoint"]): one for one in verdict["verdicts"]}
+    names = [endpoint["name"] for endpoint in shown.endpoints]
+    assert len(entries) == len(shown.rows) * len(names)
+    for row in shown.rows:
+        for name, cell in zip(names, row.cells, strict=True):
+            entry = entries[row.condition, name]
+            assert cell.kind == entry["verdict"].replace(" ", "-")
+            assert cell.sentence == entry["sentence"]
+    assert [row.condition for row in shown.rows if row.calibrates] == ["gaussian"]
 
 
-def test_comparisons_without_an_effect_are_said(tables):
-    without = {"units": tables["units"], "effects": tables["effects"].iloc[:1]}
-    statements = effects_in_words(without, "raw")["np2-synthetic"]
-    assert len(statements) == 6
-    assert sum("no true unit has an accuracy" in statement.text for statement in statements) == 5
+def test_the_headline_names_what_is_better_and_leaves_out_what_only_calibrates(tables):
+    better, rest = verdict_in_cells(example_verdict(tables)).headline
+    assert better.startswith("di: better in accuracy-small")
+    assert rest == "No difference found in any primary endpoint: di-after-bandpass."
+
+
+def test_a_study_without_a_verdict_says_so():
+    assert verdict_in_cells({}).rows == []
+    assert verdict_in_cells({"verdicts": [], "calibration": []}).headline == []
 
 
 def test_long_tables_are_shortened_but_saved_whole(html, tables):
-    assert "the CSV file holds all" in html
+    assert f"the whole table has {len(tables['units'])} rows" in html
     address = re.search(r'download="units.csv" href="data:text/csv;base64,([^"]+)"', html)
     saved = pd.read_csv(io.BytesIO(base64.b64decode(address.group(1))))
     assert len(saved) == len(tables["units"])
     assert saved["accuracy"].notna().sum() == tables["units"]["accuracy"].notna().sum()
     assert "traces.csv" not in html
-    assert html.count("<tr>") < 400
+    assert html.count("<tr>") < 3000
+
+
+def test_large_tables_are_compressed_and_the_largest_left_beside():
+    generator = np.random.default_rng(0)
+    long = pd.DataFrame({"dataset": "a", "value": generator.integers(0, 9, LONGEST_CSV // 4)})
+    shown = html_table("quality", long)
+    assert shown.file == "quality.csv.gz"
+    content = gzip.decompress(base64.b64decode(shown.address.split(",")[1]))
+    pd.testing.assert_frame_equal(pd.read_csv(io.BytesIO(content)), long)
+    assert len(shown.rows) == 1
+    longest = pd.DataFrame({"dataset": "a", "value": generator.random(200_000)})
+    left_out = html_table("quality", longest)
+    assert not left_out.file
+    assert "results/tables/quality.csv" in left_out.note
+
+
+def test_dense_figures_are_embedded_as_pictures(tmp_path, tables):
+    with style.applied():
+        dense = Figure()
+        dense.subplots().scatter(np.arange(4000), np.arange(4000) % 71)
+    for suffix in (".svg", ".png"):
+        style.save(dense, tmp_path / f"dense{suffix}", dpi=50)
+    given = ReportFigure("conditions", "dense", "", tmp_path / "dense.svg")
+    path = write_report(tmp_path / "report.html", tables, [given], SETTINGS)
+    assert 'src="data:image/webp;base64,' in path.read_text(encoding="utf-8")
+    assert path.stat().st_size < 2e6
 
 
 def test_names_are_escaped(tmp_path, tables, figure):
@@ -200,7 +221,8 @@ def test_the_same_input_gives_the_same_bytes(tmp_path, tables, figure):
 @pytest.mark.parametrize("conditions", [["raw"], CONDITIONS])
 def test_small_studies_are_reported(tmp_path, conditions):
     small = example_tables(replicates=1, true_units=1, conditions=conditions)
-    html = write_report(tmp_path / "report.html", small, [], SETTINGS).read_text(encoding="utf-8")
+    settings = SETTINGS | {"verdict": example_verdict(small)}
+    html = write_report(tmp_path / "report.html", small, [], settings).read_text(encoding="utf-8")
     assert ("Nothing to compare" in html) == (conditions == ["raw"])
     assert "this dataset has no ground truth" in html
 

@@ -4,7 +4,9 @@
 rule write_report:
     input:
         tables=expand("results/tables/{table}.parquet", table=[*table_parts, "effects"]),
+        verdict="results/verdict.json",
         figures=[f"results/figures/{name}.svg" for _, _, name in figure_list],
+        pictures=[f"results/figures/{name}.png" for _, _, name in figure_list],
         captions=Path(workflow.current_basedir) / "../report",
     output:
         "results/report.html",

@@ -4,6 +4,7 @@ from ephys_deepinterpolation.jobs import start_job
 
 start_job(snakemake.log[0])
 
+import json
 from importlib.metadata import version
 from pathlib import Path
 
@@ -25,6 +26,7 @@ write_report(
     figures=figures,
     settings={
         "config": snakemake.params.config,
+        "verdict": json.loads(Path(snakemake.input.verdict).read_text()),
         "versions": {name: version(name) for name in packages},
         "description": (captions / "workflow.rst").read_text(),
     },

@@ -39,8 +39,8 @@ def plot_phantoms(
     Returns
     -------
     Figure
-        A panel per threshold, with what Gaussian noise gives as a dashed line, and one panel of
-        the units that each sorter found; a row per condition.
+        A panel per threshold, with what Gaussian noise gives as a black bar, and one panel of the
+        units that each sorter found; a row per condition.
     """
     if noise_alone.empty:
         return style.notice("No dataset's noise is known without its spikes.")
@@ -54,10 +54,20 @@ def plot_phantoms(
     figure, axes = layouts.row_panels(names, count, 4, extra_height=0.5 if sorted_too else 0.2)
     for axis, threshold in zip(axes, thresholds, strict=False):
         rows = noise_alone[noise_alone["threshold"].astype(float) == threshold]
+        present = [name for name in ("crossings_per_channel_s", EXPECTED) if name in rows]
         layouts.draw_rows(axis, rows, "crossings_per_channel_s", names, colours, markers)
         if EXPECTED in rows and rows[EXPECTED].notna().any():
-            axis.axvline(rows[EXPECTED].astype(float).mean(), color="black", linestyle="--")
-        largest = float(rows["crossings_per_channel_s"].astype(float).max())
+            expected = rows.astype({EXPECTED: float}).groupby("condition")[EXPECTED].mean()
+            axis.plot(
+                expected.reindex(names),
+                range(len(names)),
+                marker="|",
+                markersize=9,
+                markeredgewidth=1.2,
+                color="black",
+                linestyle="none",
+            )
+        largest = float(rows[present].astype(float).max().max())
         axis.set_xlim(-0.05 * (largest or 1.0), 1.1 * (largest or 1.0))
         axis.set_xlabel(
             f"Crossings of {threshold:g} deviations\nper channel and second", fontsize=7

@@ -32,6 +32,7 @@ def plot_rounding(
     Figure
         Three panels with a row per condition.
     """
+    rounding = rounding if rounding.empty else rounding.dropna(subset=["gain_uv_per_bit"])
     if rounding.empty:
         return style.notice("No recording has integers to round to.")
     known = style.study_conditions(rounding, conditions)
