@@ -122,6 +122,16 @@ def test_fewer_than_two_units_never_collide(truth, trains, units, number):
     assert len(measure_collisions(truth, found, found, units[:number])) == 0
 
 
+def test_of_a_recording_in_two_segments_there_are_correlograms_but_no_collisions(truth, units):
+    segments = [{unit: start + np.arange(0, 9000, 300) for unit in units[:2]} for start in (50, 70)]
+    halves = si.NumpySorting.from_unit_dict(segments, FREQUENCY)
+    known = replace(truth, sorting=halves)
+    assert len(measure_collisions(known, halves, halves, units[:2])) == 0
+    table = measure_correlograms(known, halves, halves, units[:2])
+    assert (table["error"] == 0.0).all()
+    assert set(table["kind_of"]) == {"auto", "cross"}
+
+
 def near_and_far(table, kind, measure="error"):
     """The mean of a measure below 1 ms, and beyond 3."""
     chosen = table[table["kind_of"] == kind].set_index("lag_ms")[measure]

@@ -126,6 +126,27 @@ def model_input(wildcards):
     return {"model": model_file(model, *place)}
 
 
+def sortings_of(**condition):
+    """Every sorting of a condition, of any when none is named."""
+    return expand(
+        "results/sortings/{dataset}/{replicate}/{condition}/{sorter}/{repeat}",
+        sorter=study.sorters,
+        repeat=range(study.repeats),
+        allow_missing=True,
+        **condition,
+    )
+
+
+def reference_comparison(wildcards):
+    """What was measured of the reference, which the other conditions are compared with."""
+    if wildcards.condition == study.reference:
+        return {}
+    folder = f"results/comparisons/{{dataset}}/{{replicate}}/{study.reference}"
+    return {
+        f"reference_{name}": f"{folder}/{name}.parquet" for name in ("units", "quality")
+    }
+
+
 def figure_files(name):
     """The files of a figure, one per format."""
     return [f"results/figures/{name}.{suffix}" for suffix in FIGURE_FORMATS]

@@ -12,27 +12,6 @@ comparison_tables = (
 )
 
 
-def sortings_of(**condition):
-    """Every sorting of a condition, of any when none is named."""
-    return expand(
-        "results/sortings/{dataset}/{replicate}/{condition}/{sorter}/{repeat}",
-        sorter=study.sorters,
-        repeat=range(study.repeats),
-        allow_missing=True,
-        **condition,
-    )
-
-
-def reference_comparison(wildcards):
-    """What was measured of the reference, which the other conditions are compared with."""
-    if wildcards.condition == study.reference:
-        return {}
-    folder = f"results/comparisons/{{dataset}}/{{replicate}}/{study.reference}"
-    return {
-        f"reference_{name}": f"{folder}/{name}.parquet" for name in ("units", "quality")
-    }
-
-
 rule compare:
     input:
         unpack(reference_comparison),

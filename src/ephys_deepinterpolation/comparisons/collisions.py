@@ -47,8 +47,12 @@ def measure_collisions(
         One row per bin of lag and of similarity that holds a spike: lag_ms (how much later the
         other unit fires; the middle of the bin), similarity_low, similarity_high (cosine of both
         templates), spikes, recall, reference_recall (of the same spikes, in the reference), pairs.
+        No rows of a truth in several segments.
     """
     if truth.sorting is None or truth.templates is None or len(units) < 2:
+        return pd.DataFrame(columns=COLLISIONS)
+    # SpikeInterface counts collisions in recordings of one segment.
+    if truth.sorting.get_num_segments() > 1:
         return pd.DataFrame(columns=COLLISIONS)
     known = truth.sorting.select_units(list(units))
     templates = truth.templates.select_units(list(units)).templates_array.reshape(len(units), -1)
