@@ -1,6 +1,6 @@
 r"""Hold the statistics against studies of known truth: coverage, false alarms and power.
 
-    python benchmarks/calibration.py --trials 4000 --csv docs/benchmarks/calibration.csv
+    python benchmarks/calibration.py --trials 2000 --csv docs/benchmarks/calibration.csv
 
 A made-up recording has 3 to 40 true units; in a `skewed` world seven in ten hardly change and the
 others change much. Recordings differ: by a normal deviation of 0.05 (`normal`), an exponential
@@ -184,7 +184,7 @@ def measure(trials: int) -> pd.DataFrame:
 def main() -> None:
     """Measure, write the table and print it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--trials", type=int, default=4000)
+    parser.add_argument("--trials", type=int, default=2000)
     parser.add_argument("--csv", type=Path, required=True)
     arguments = parser.parse_args()
     table = measure(arguments.trials)
