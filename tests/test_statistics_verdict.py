@@ -194,9 +194,18 @@ def test_a_verdict_is_json_without_nan_and_the_same_each_time():
     assert texts[0] == texts[1]
 
 
+def test_an_endpoint_without_any_value_is_named():
+    endpoints = [ACCURACY, Endpoint("large", "accuracy", peak_uv=(80.0, None))]
+    tables = {"units": recordings(spread(0.1))}
+    verdict = give_verdict(estimate_effects(tables, endpoints, "raw", 1), endpoints, "raw", 1)
+    assert [each["endpoint"] for each in verdict["verdicts"]] == ["accuracy"]
+    assert verdict["not_measured"] == ["large"]
+
+
 def test_without_effects_there_is_no_verdict():
-    effects = estimate_effects({}, [ACCURACY], "raw", 1)
-    assert give_verdict(effects, [ACCURACY], "raw", 1)["verdicts"] == []
+    verdict = give_verdict(estimate_effects({}, [ACCURACY], "raw", 1), [ACCURACY], "raw", 1)
+    assert verdict["verdicts"] == []
+    assert verdict["not_measured"] == ["accuracy"]
 
 
 @pytest.mark.parametrize(

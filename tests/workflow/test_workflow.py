@@ -130,6 +130,17 @@ def test_a_model_trained_on_the_recording_it_denoises_is_declared(finished):
     assert (units["model_saw_recording"] == (units["condition"] == "di")).all()
 
 
+def test_the_verdict_has_a_sentence_for_each_endpoint_that_was_declared(finished):
+    verdict = json.loads((finished / "results/verdict.json").read_text())
+    declared = {endpoint["name"] for endpoint in verdict["endpoints"]}
+    judged = [each["endpoint"] for each in verdict["verdicts"]]
+    assert sorted(judged + verdict["not_measured"]) == sorted(declared)
+    assert "accuracy-small" in verdict["not_measured"], "its units have 40 µV and more"
+    for each in verdict["verdicts"]:
+        assert (each["condition"], each["tuned"], each["recordings"]) == ("di", True, 1)
+        assert "this recording only" in each["sentence"]
+
+
 def test_di_removes_independent_noise(finished):
     passed = tables_of(finished)["noise_parts"].set_index(["condition", "part"])["passed"]
     assert passed["di", "independent"] < 0.3 < passed["di", "units"]
@@ -243,6 +254,8 @@ def test_a_run_whose_job_and_then_itself_were_killed_ends_with_the_same_tables(f
     last = snakemake(folder, "--cores", "1")
     assert last.returncode == 0, said(last)
     assert_same_tables(folder, finished)
+    verdicts = [each / "results/verdict.json" for each in (folder, finished)]
+    assert verdicts[0].read_bytes() == verdicts[1].read_bytes()
     assert truth_files(folder) == truth_files(finished)
     assert not leftovers(folder)
 

@@ -39,11 +39,13 @@ def give_verdict(
     Returns
     -------
     dict
-        `reference`, `repeats`, `endpoints`, `tests` (how many p-values were corrected together),
-        `verdicts`, `costs` (by condition, a sentence) and `calibration`, as docs/statistics.md
-        describes them. Ready for JSON: NaN is None.
+        `reference`, `repeats`, `endpoints`, `not_measured` (of which the study has no value),
+        `tests` (how many p-values were corrected together), `verdicts`, `costs` (by condition, a
+        sentence) and `calibration`, as docs/statistics.md describes them. Ready for JSON: NaN is
+        None.
     """
     overall = effects[effects["dataset"] == ALL]
+    measured = effects.loc[effects["effect"].notna() | effects["left_out"].gt(0), "endpoint"]
     tests = int(effects["p_holm"].notna().sum())
     costs = _costs(overall, endpoints)
     found = []
@@ -82,6 +84,7 @@ def give_verdict(
             }
             for endpoint in endpoints
         ],
+        "not_measured": [each.name for each in endpoints if each.name not in set(measured)],
         "tests": tests,
         "verdicts": found,
         "costs": costs,
