@@ -29,8 +29,9 @@ def estimate_mean(values: np.ndarray, random: np.random.Generator) -> Estimate:
     The distances of the bootstrap's percentiles from the mean are multiplied by
     sqrt(n / (n - 1)) t / z: the plain percentile interval is that much too narrow, as it takes the
     spread over n rather than n - 1 and the normal distribution's quantile z for that of Student's t
-    with n - 1 degrees of freedom (Hesterberg 2015, 10.1080/00031305.2015.1089789). The p-value is
-    one minus the confidence of the interval that ends at 0, and not below 1e-9.
+    with n - 1 degrees of freedom (Hesterberg 2015, 10.1080/00031305.2015.1089789, who takes
+    percentiles further out instead; of three values none lies far enough out). The p-value is one
+    minus the confidence of the interval that ends at 0, and not below 1e-9.
 
     One value has no interval. Values that are all the same have no spread to judge by: if they are
     0, p is 1; if not, p is that of the sign-flip test, 2 ** (1 - n).
