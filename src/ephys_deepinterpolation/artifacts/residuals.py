@@ -41,9 +41,10 @@ def residual(excerpts: list[Excerpt], condition: si.BaseRecording) -> pd.DataFra
         ks_p, ljung_box, ljung_box_p, largest_autocorrelation. Empty values where nothing was
         removed, or where the noise is not known.
     """
+    all_removed = [excerpt.removed for excerpt in excerpts]
     rows = []
     for channel in range(condition.get_num_channels()):
-        pieces = [excerpt.removed[:, channel] for excerpt in excerpts]
+        pieces = [removed[:, channel] for removed in all_removed]
         removed = np.concatenate(pieces)
         reference = np.concatenate([excerpt.reference[:, channel] for excerpt in excerpts])
         something = removed.std() > _NOTHING * reference.std()
