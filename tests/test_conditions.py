@@ -15,7 +15,9 @@ from ephys_deepinterpolation.conditions import (
     load_condition,
     save_condition,
 )
+from ephys_deepinterpolation.ground_truth import load_ground_truth
 from ephys_deepinterpolation.recording import deepinterpolate
+from example_ground_truth import synthetic
 from fixtures import FREQUENCY, integer_recording, neuropixels
 
 BANDPASS = {"name": "bandpass_filter", "params": {"freq_min": 300.0, "freq_max": 3000.0}}
@@ -200,6 +202,68 @@ def test_a_condition_that_fails_keeps_the_one_before_it(results):
     assert facts == {"denoised": False}
     np.testing.assert_array_equal(loaded.get_traces(), first.get_traces())
     assert [path.name for path in folder.parent.iterdir()] == ["condition"]
+
+
+def test_an_oracle_gets_the_parts_of_the_recording(tmp_path):
+    synthetic(duration_s=1.0).save(tmp_path / "truth")
+    truth = load_ground_truth(tmp_path / "truth")
+    pipeline = [{"name": "oracle", "params": {"noise_share": 0.0}}, BANDPASS]
+    condition = apply_condition(truth.recording, pipeline, parts=truth.parts())
+    spikes = apply_condition(truth.spikes(), [BANDPASS]).get_traces()
+    np.testing.assert_allclose(condition.get_traces(), spikes, atol=1.0)
+    facts = {"denoised": False, "pipeline": pipeline}
+    save_condition(condition, facts, tmp_path / "condition")
+    loaded, _ = load_condition(tmp_path / "condition")
+    np.testing.assert_array_equal(loaded.get_traces(), condition.get_traces())
+
+
+def test_an_oracle_without_parts_is_refused(results):
+    with pytest.raises(ValueError, match="has no oracle"):
+        apply_condition(raw_of(results), [{"name": "oracle"}])
+
+
+def test_what_is_slow_to_compute_is_written(results):
+    pipeline = [{"name": "low_rank", "params": {"rank": 3}}]
+    folder = results / "conditions" / "few"
+    condition = apply_condition(raw_of(results), pipeline)
+    save_condition(condition, {"denoised": False, "pipeline": pipeline}, folder)
+    assert not (folder / "recording.json").exists()
+    np.testing.assert_array_equal(load_condition(folder)[0].get_traces(), condition.get_traces())
+
+
+@pytest.mark.parametrize(
+    ("name", "params"),
+    [
+        ("whiten", {"num_chunks_per_segment": 2, "chunk_size": 500}),
+        ("zscore", {"num_chunks_per_segment": 2, "chunk_size": 500}),
+        (
+            "highpass_spatial_filter",
+            {"n_channel_pad": 4, "random_slice_kwargs": {"chunk_size": 500}},
+        ),
+    ],
+)
+def test_steps_that_read_random_chunks_always_read_the_same(results, name, params):
+    pipeline = [{"name": name, "params": params}]
+    before = deepcopy(pipeline)
+    one, other = (apply_condition(raw_of(results), pipeline).get_traces() for _ in range(2))
+    np.testing.assert_array_equal(one, other)
+    assert pipeline == before
+    if name != "highpass_spatial_filter":
+        seeded = [{"name": name, "params": params | {"seed": 5}}]
+        assert not np.array_equal(apply_condition(raw_of(results), seeded).get_traces(), one)
+
+
+def test_a_network_between_whitening_and_its_undoing_gives_microvolts(results, model):
+    """A network that predicts well gives the recording back, whatever its units were."""
+    whitened = [{"name": "whiten"}, {"name": "identity"}, {"name": "unwhiten"}]
+    back = apply_condition(raw_of(results), whitened).get_traces()
+    expected = scale_to_uV(raw_of(results)).get_traces()
+    np.testing.assert_allclose(back, expected, atol=1e-2)
+    pipeline = [{"name": "whiten"}, DENOISE, {"name": "unwhiten"}]
+    denoised = apply_condition(raw_of(results), pipeline, model).get_traces()
+    live = expected.std(axis=0) > 0
+    ratio = denoised[:, live].std(axis=0) / expected[:, live].std(axis=0)
+    assert ((ratio > 0.2) & (ratio < 1.5)).all()
 
 
 def test_facts_are_written_as_json(results):

@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import safetensors.numpy
+from spikeinterface.preprocessing import bandpass_filter, scale_to_uV
 
 from ephys_deepinterpolation.model import Model, ModelError, load_model, recording_identity
 from ephys_deepinterpolation.normalization import Normalization
 from ephys_deepinterpolation.windows import Context
-from fixtures import integer_recording, noise_recording
+from fixtures import integer_recording, noise_recording, train
 
 
 @pytest.fixture
@@ -258,6 +259,25 @@ def test_a_model_does_not_know_a_recording_of_another_noise_seed(model):
 def test_a_model_does_not_know_a_longer_or_shorter_recording(model):
     assert not model.saw(integer_recording([12_000, 9_000], seed=1))
     assert not model.saw(integer_recording([12_000], seed=1))
+
+
+def test_a_model_knows_its_recording_however_it_was_preprocessed(model, recording):
+    band = {"freq_min": 300.0, "freq_max": 3000.0}
+    for other in (scale_to_uV(recording), bandpass_filter(scale_to_uV(recording), **band)):
+        assert model.saw(other)
+        assert not model.was_fitted_to(other)
+    filtered = train(bandpass_filter(scale_to_uV(recording), **band))
+    assert filtered.saw(recording)
+    assert not filtered.was_fitted_to(recording)
+
+
+def test_an_excerpt_is_a_recording_of_its_own():
+    """Trained on one half, a model has not seen the other one."""
+    whole = noise_recording(24_000, seed=4)
+    halves = [whole.frame_slice(0, 12_000), whole.frame_slice(12_000, 24_000)]
+    model = train(scale_to_uV(halves[0]))
+    assert model.saw(halves[0])
+    assert not model.saw(scale_to_uV(halves[1]))
 
 
 def test_a_model_of_unknown_origin_saw_nothing(tiny, recording):

@@ -21,7 +21,7 @@ from ephys_deepinterpolation.files import forget_provenance, whole_folder
 from ephys_deepinterpolation.model import Model
 
 _SEED = {"seed": 0}
-_SLOW_STEPS = ("low_rank",)
+_SLOW_STEPS = ("low_rank", ORACLE_STEP)
 
 
 def apply_condition(

@@ -1,0 +1,211 @@
+"""Ways to come by a model, conditions that know the truth, and what is wrong with either."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ephys_deepinterpolation.configuration import ConfigurationError, read_study
+
+PROJECT = Path(__file__).parents[1]
+SCHEMAS = PROJECT / "workflow/schemas"
+OPTIMISER = {"max_steps": 250, "batch_size": 64, "learning_rate": 0.001}
+ORACLE = {"name": "oracle"}
+DENOISE = {"name": "deepinterpolate", "params": {"model": "compact"}}
+WHITEN, UNWHITEN = {"name": "whiten"}, {"name": "unwhiten"}
+SYNTHETIC, REAL = "np2-synthetic", "np2-real"
+
+
+@pytest.fixture
+def config(tmp_path, monkeypatch):
+    """The demo's configuration, with its two datasets, and a model file beside it."""
+    settings = yaml.safe_load((PROJECT / "config/config.yaml").read_text())
+    settings["study"] |= {
+        "conditions": ["raw", "di"],
+        "datasets": {SYNTHETIC: {"kind": "synthetic"}, REAL: {"kind": "recorded"}},
+    }
+    settings["endpoints"] = {"found": {"measure": "well_detected"}}
+    monkeypatch.chdir(tmp_path)
+    Path("given.safetensors").touch()
+    Path("legacy.h5").touch()
+    return settings
+
+
+def problems_with(config, model=None, pipeline=None, **models):
+    """What is said of another model, or of another condition that the study runs."""
+    if model is not None:
+        config["models"]["another"] = model
+    config["models"] |= models
+    if pipeline is not None:
+        config["conditions"]["another"] = pipeline
+        config["study"]["conditions"].append("another")
+    try:
+        read_study(config, SCHEMAS)
+    except ConfigurationError as error:
+        return error.problems
+    return ()
+
+
+RECIPES = {
+    "pretrained": {"pretrained": "given.safetensors"},
+    "tuned": {"fine_tune": "compact", **OPTIMISER},
+    "tuned on other data": {"fine_tune": "compact", "train_on": REAL, **OPTIMISER},
+    "linear": {"network": {"family": "linear"}, "context_ms": 1.0},
+    "linear, fewer rows": {"network": {"family": "linear", "rows": 3}, "context_ms": 1.0},
+    "own channel": {"network": {"family": "linear", "own_channel": True}, "context_ms": 1.0},
+    "unet": {"network": {"family": "unet", "width": 8, "depth": 2}, "context_ms": 1.0} | OPTIMISER,
+    "other data": {
+        "network": {"width": 8, "depth": 2},
+        "context_ms": 1.0,
+        "omission_ms": "auto",
+        "train_on": SYNTHETIC,
+        "training_s": 10.0,
+    }
+    | OPTIMISER,
+}
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+def test_every_way_to_come_by_a_model_is_allowed(config, recipe):
+    assert problems_with(config, recipe) == ()
+
+
+WRONG_RECIPES = [
+    ({}, ["another.network", "found nothing"]),
+    (RECIPES["linear"] | OPTIMISER, ["another.max_steps", "unknown key", "context_ms"]),
+    (RECIPES["tuned"] | {"context_ms": 1.0}, ["another.context_ms", "unknown key", "fine_tune"]),
+    ({"fine_tune": "compact"}, ["another.max_steps", "found nothing"]),
+    (RECIPES["pretrained"] | OPTIMISER, ["another.max_steps", "unknown key", "pretrained"]),
+    ({"pretrained": "no.safetensors"}, ["another.pretrained", "does not exist"]),
+    ({"pretrained": "hf://a/b@c"}, ["another.pretrained", "an address", "on this disk"]),
+    (RECIPES["tuned"] | {"fine_tune": "compcat"}, ["fine_tune", "compcat", 'mean "compact"']),
+    (RECIPES["tuned"] | {"fine_tune": "another"}, ["fine_tune", "another from another: a circle"]),
+    (RECIPES["tuned"] | {"train_on": "np2"}, ["another.train_on", '"np2"', "a dataset"]),
+    (RECIPES["tuned"] | {"training_s": 0}, ["another.training_s", "found 0", "greater than 0"]),
+    (
+        {"network": {"family": "linear", "own_channel": True, "rows": 3}, "context_ms": 1.0},
+        ["another.network.rows", "no rows beside own_channel"],
+    ),
+    (
+        {"network": {"family": "linear", "width": 3}, "context_ms": 1.0},
+        ["another.network.width", "unknown key", "own_channel, rows"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("recipe", "parts"), WRONG_RECIPES, ids=[str(r) for r, _ in WRONG_RECIPES])
+def test_a_recipe_that_is_none_is_named_with_its_mistake(config, recipe, parts):
+    first, *_ = problems_with(config, recipe)
+    assert all(part in first for part in parts), first
+
+
+def test_recipes_that_start_from_each_other_are_a_circle(config):
+    ring = {
+        "a": {"fine_tune": "b", **OPTIMISER},
+        "b": {"fine_tune": "c", **OPTIMISER},
+        "c": {"fine_tune": "a", **OPTIMISER},
+    }
+    said = problems_with(config, **ring)
+    assert len(said) == 3
+    assert "a from b from c from a: a circle" in said[0]
+
+
+def test_a_model_of_the_other_package_cannot_be_tuned(config):
+    said = problems_with(
+        config, RECIPES["tuned"] | {"fine_tune": "legacy"}, legacy={"pretrained": "legacy.h5"}
+    )
+    assert len(said) == 1
+    assert "legacy" in said[0] and "knows its probe" in said[0]
+
+
+def test_a_recipe_names_what_it_starts_from(config):
+    config["models"] |= {
+        "tuned": {"fine_tune": "compact", **OPTIMISER},
+        "twice": {"fine_tune": "tuned", **OPTIMISER},
+    }
+    study = read_study(config, SCHEMAS)
+    assert study.bases_of("twice") == ["tuned", "compact"]
+    assert study.bases_of("compact") == []
+
+
+def test_conditions_with_the_same_steps_before_share_their_models(config):
+    later = {"name": "common_reference"}
+    config["models"]["tuned"] = {"fine_tune": "compact", **OPTIMISER}
+    tuned = {"name": "deepinterpolate", "params": {"model": "tuned"}}
+    config["conditions"] |= {
+        "first-tuned": [tuned],
+        "di-referenced": [DENOISE, later],
+        "referenced-di": [later, DENOISE],
+        "late-tuned": [later, tuned],
+    }
+    config["study"]["conditions"] = [
+        "raw",
+        "first-tuned",
+        "di",
+        "di-referenced",
+        "referenced-di",
+        "late-tuned",
+    ]
+    study = read_study(config, SCHEMAS)
+    assert study.home_of("compact", "di-referenced") == "di"
+    assert study.home_of("compact", "first-tuned") == "di"
+    assert study.home_of("compact", "late-tuned") == "referenced-di"
+    assert study.home_of("tuned", "first-tuned") == "first-tuned"
+    assert study.home_of("tuned", "late-tuned") == "late-tuned"
+
+
+PIPELINES = {
+    "identity": [{"name": "identity"}],
+    "boxcar": [{"name": "boxcar", "params": {"width_ms": 0.1}}],
+    "low rank": [{"name": "low_rank", "params": {"rank": 5}}],
+    "oracle": [ORACLE],
+    "shares": [ORACLE | {"params": {"noise_share": 1, "shares": {"independent": 0.1}}}],
+    "whitened": [WHITEN, DENOISE, UNWHITEN],
+    "whitened twice": [WHITEN, WHITEN, DENOISE, UNWHITEN, UNWHITEN],
+}
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES.values(), ids=PIPELINES)
+def test_every_rival_is_a_step(config, pipeline):
+    assert problems_with(config, pipeline=pipeline) == ()
+
+
+WRONG_PIPELINES = [
+    ([UNWHITEN], ["another[0]", "nothing to undo"]),
+    ([WHITEN, UNWHITEN, DENOISE, UNWHITEN], ["another[3]", "nothing to undo"]),
+    ([{"name": "center"}, ORACLE], ["another", "oracle beside center", "first step only"]),
+    ([ORACLE, DENOISE], ["another", "oracle beside deepinterpolate"]),
+    ([ORACLE | {"params": {"parts": {}}}], ["params.parts", "unknown key", "noise_share"]),
+    ([ORACLE | {"params": {"noise_share": -1}}], ["params.noise_share", "-1", "at least 0"]),
+    ([ORACLE | {"params": {"shares": {"line": 0.1}}}], ["conditions[2]", '"another"', "line"]),
+    ([{"name": "boxcar"}], ["params.width_ms", "found nothing"]),
+]
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "parts"), WRONG_PIPELINES, ids=[str(p) for p, _ in WRONG_PIPELINES]
+)
+def test_a_rival_in_a_wrong_place_is_named(config, pipeline, parts):
+    first, *_ = problems_with(config, pipeline=pipeline)
+    assert all(part in first for part in parts), first
+
+
+def test_an_oracle_exists_where_the_parts_are_known(config):
+    config["conditions"]["another"] = [ORACLE]
+    config["study"]["conditions"].append("another")
+    study = read_study(config, SCHEMAS)
+    assert study.conditions_of(SYNTHETIC) == ("raw", "di", "another")
+    assert study.conditions_of(REAL) == ("raw", "di")
+
+
+def test_a_dataset_without_any_condition_to_compare_is_named(config):
+    config["study"]["conditions"] = ["raw"]
+    said = problems_with(config, pipeline=[ORACLE])
+    assert len(said) == 1
+    assert REAL in said[0] and "beside the reference" in said[0]
+
+
+def test_an_oracle_is_no_reference(config):
+    config["conditions"]["raw"] = [ORACLE]
+    said = problems_with(config)
+    assert any("study.reference" in sentence and "oracle" in sentence for sentence in said)
