@@ -194,6 +194,17 @@ def test_the_words_of_torch_for_too_little_memory_are_understood(
     assert not run.deterministic
 
 
+def test_a_sorter_that_was_done_when_its_time_was_over_is_done(silence, target, monkeypatch):
+    def end(command, *_, **__):
+        result = {"error": "no spikes", "version": "1", "device": "cpu", "seconds": 1.0}
+        (Path(command[-1]) / "result.json").write_text(json.dumps(result))
+        return Ended("timeout", None, 2.0, 100.0)
+
+    monkeypatch.setattr(running, "run_limited", end)
+    run = sort(silence, SorterSettings("simple", timeout_s=2.0), 1, target)
+    assert (run.status, run.error, run.seconds) == ("failed", "no spikes", 1.0)
+
+
 ENGINE = '''
 import json, os, subprocess, sys
 from pathlib import Path

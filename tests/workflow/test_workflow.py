@@ -260,20 +260,49 @@ def test_a_run_whose_job_and_then_itself_were_killed_ends_with_the_same_tables(f
     assert not leftovers(folder)
 
 
-def test_a_sorter_that_fails_is_a_row_and_stops_nobody(tmp_path):
+def test_sorters_that_go_wrong_are_rows_and_stop_nobody(tmp_path):
+    sorters = {
+        "raising": {"parameters": {"scheme": "9"}},
+        "late": {"timeout_s": 0.5},
+        "large": {"memory_mb": 50},
+        "blind": {"parameters": {"detect_threshold": 10_000}},
+        "plain": {"mode": "no-preprocessing"},
+    }
     folder = project_in(
         tmp_path / "failing",
         study__conditions=["raw"],
-        sorters__mountainsort5__parameters={"scheme": "9"},
+        study__sorters=list(sorters),
+        artifacts__sort_noise_alone=False,
+        sorters={name: {"sorter": "mountainsort5", **entry} for name, entry in sorters.items()},
     )
     run = snakemake(folder, "--cores", "2")
     assert run.returncode == 0, said(run)
-    row = tables_of(folder)["sortings"].iloc[0]
-    assert row["status"] == "failed"
-    assert "scheme" in row["error"]
-    run_json = next((folder / "results/sortings").rglob("run.json"))
-    assert json.loads(run_json.read_text())["status"] == "failed"
-    assert row["error"].split(".")[0] in (folder / "results/report.html").read_text()
+    sortings = tables_of(folder)["sortings"].set_index("sorter")
+    assert sortings["status"].to_dict() == {
+        "raising": "failed",
+        "late": "timeout",
+        "large": "out_of_memory",
+        "blind": "empty",
+        "plain": "ok",
+    }
+    assert sortings["mode"].to_dict() == {
+        name: sorters[name].get("mode", "default") for name in sortings.index
+    }
+    assert sortings["sorted_units"].isna().to_dict() == {
+        "raising": True,
+        "late": True,
+        "large": True,
+        "blind": False,
+        "plain": False,
+    }
+    run_json = folder / "results/sortings/tiny-synthetic/0/raw/late/0/run.json"
+    assert json.loads(run_json.read_text())["status"] == "timeout"
+    units = tables_of(folder)["units"]
+    scored = units.groupby("sorter")["accuracy"].apply(lambda scores: scores.notna().all())
+    assert scored.to_dict() == sortings["sorted_units"].notna().to_dict()
+    report = (folder / "results/report.html").read_text()
+    for words in ("scheme", "still running after 0.5 s", "took more than 50 MB", "found no unit"):
+        assert words in report
 
 
 def test_a_recording_of_ones_own_needs_five_lines_and_no_truth(tmp_path, finished):

@@ -30,7 +30,15 @@ _SEED_PARAMETERS = {
 }
 _THREAD_PARAMETERS = {"herdingspikes": "clustering_n_jobs"}
 # Seen to give the same spikes each time, from the same seed and number of threads, on a CPU.
-_DETERMINISTIC = {"mountainsort5", "spykingcircus2"}
+_DETERMINISTIC = {
+    "herdingspikes",
+    "kilosort4",
+    "mountainsort5",
+    "simple",
+    "spykingcircus2",
+    "tridesclous",
+    "tridesclous2",
+}
 _OWN_VARIABLES = {"PYTHONHOME", "PYTHONPATH"}
 _NO_MEMORY = re.compile(r"\w*MemoryError\b|can't allocate memory|out of memory", re.IGNORECASE)
 
@@ -202,13 +210,13 @@ def _result(scratch: Path) -> dict[str, Any]:
 
 def _status(ended: Ended, error: str | None, settings: SorterSettings) -> tuple[str, str]:
     """Return the status of a run and what to tell of it, before its units are counted."""
+    if error is not None:
+        no_memory = _NO_MEMORY.search(error)
+        return ("out_of_memory" if no_memory else "failed") if error else "ok", error
     if ended.status == "timeout":
         return "timeout", f"still running after {settings.timeout_s:g} s"
     if ended.status == "out_of_memory":
         return "out_of_memory", f"took more than {settings.memory_mb:g} MB"
-    if error is not None:
-        no_memory = _NO_MEMORY.search(error)
-        return ("out_of_memory" if no_memory else "failed") if error else "ok", error
     if ended.code == -signal.SIGKILL:
         return "out_of_memory", "killed by signal 9 (SIGKILL), as where a system has no memory left"
     if ended.code is not None and ended.code < 0:
