@@ -42,7 +42,7 @@ def test_the_sentence_holds_number_interval_and_what_it_rests_on():
     numbers = [float(text) for text in re.findall(r"\+(\d\.\d{3})", entry["sentence"])]
     expected = [entry["effect"], entry["low"], entry["high"]]
     assert numbers == pytest.approx(expected, abs=0.0005)
-    assert "60 true units, 6 recordings, 1 sorter" in entry["sentence"]
+    assert "60 true units, 6 recordings, sorted by sorter-a" in entry["sentence"]
     assert entry["sorters"] == ["sorter-a"]
     assert entry["datasets"] == ["tissue"]
 
@@ -158,6 +158,8 @@ def test_each_sorter_has_a_verdict_of_its_own():
     )
     entry = verdict_on(units)
     assert entry["verdict"] == "cannot tell"
+    assert "2 sorters" in entry["sentence"]
+    assert all(f"sorted by {each['sorters'][0]}" in each["sentence"] for each in entry["by_sorter"])
     assert {each["sorters"][0]: each["verdict"] for each in entry["by_sorter"]} == {
         "sorter-a": "better",
         "sorter-b": "worse",

@@ -197,7 +197,7 @@ def _rests_on(row: pd.Series, sorters: list[str]) -> str:
     words = [] if pd.isna(row["units"]) else [_counted(int(row["units"]), "true unit")]
     words.append(_counted(int(row["recordings"]), "recording"))
     if sorters:
-        words.append(_counted(len(sorters), "sorter"))
+        words.append(f"sorted by {sorters[0]}" if len(sorters) == 1 else f"{len(sorters)} sorters")
     return ", ".join(words)
 
 
