@@ -16,6 +16,7 @@ from ephys_deepinterpolation.figures.noise import plot_noise
 from ephys_deepinterpolation.report import ReportFigure, caption_html, write_report
 from ephys_deepinterpolation.report.tables import LONGEST_CSV, html_table
 from ephys_deepinterpolation.report.verdict import verdict_in_cells
+from ephys_deepinterpolation.report.words import sortings_in_trouble
 from example_tables import CONDITIONS, example_tables, example_verdict
 
 CAPTIONS = Path(__file__).parents[1] / "workflow" / "report"
@@ -96,6 +97,21 @@ def test_the_first_box_lists_the_sorters_that_failed(html):
     assert "mountainsort5 failed on di-after-bandpass of np2-synthetic" in first
     assert "ValueError: too few spikes" in first
     assert "spykingcircus2 found no unit on raw of np2-real" in first
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ("timeout", "lupin was stopped for its time on raw of tissue"),
+        ("out_of_memory", "lupin ran out of memory on raw of tissue"),
+        ("failed", "lupin failed on raw of tissue"),
+    ],
+)
+def test_a_sorting_without_result_is_told_in_words_with_how_many_of_its_runs(status, words):
+    runs = pd.DataFrame({"replicate": [0, 0, 0], "repeat": [0, 1, 2], "error": ["", "no", "no"]})
+    runs["status"] = ["ok", status, status]
+    sortings = runs.assign(dataset="tissue", condition="raw", sorter="lupin")
+    assert sortings_in_trouble({"sortings": sortings}) == [f"{words}, in 2 of 3 runs: no"]
 
 
 def test_figures_are_embedded_with_their_caption(html, figure):
