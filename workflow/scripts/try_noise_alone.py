@@ -22,7 +22,11 @@ model = load_model(path) if path else None
 saw = bool(model and model.saw(before_denoising(truth.recording, params.pipeline)))
 alone, seconds = noise_alone(truth), params.artifacts["noise_alone_s"]
 output = middle(apply_condition(alone.recording, params.pipeline, model, alone.parts()), seconds)
-facts = {"pipeline": params.pipeline, "denoised": True, "model_saw_recording": saw}
+facts = {
+    "pipeline": params.pipeline,
+    "denoised": model is not None,
+    "model_saw_recording": saw,
+}
 save_condition(output, facts, snakemake.output.recording)
 crossings = count_crossings(
     load_condition(snakemake.output.recording)[0],

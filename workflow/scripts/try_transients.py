@@ -29,7 +29,6 @@ disturbed = apply_condition(
     params.pipeline,
     load_model(path) if path else None,
     truth.parts(),
-    truth.parts(),
 )
 noise_uv = pd.read_parquet(snakemake.input.reference_noise)["noise_uv"].median()
 measures = {
