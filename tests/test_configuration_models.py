@@ -177,7 +177,7 @@ WRONG_PIPELINES = [
     ([ORACLE, DENOISE], ["another", "oracle beside deepinterpolate"]),
     ([ORACLE | {"params": {"parts": {}}}], ["params.parts", "unknown key", "noise_share"]),
     ([ORACLE | {"params": {"noise_share": -1}}], ["params.noise_share", "-1", "at least 0"]),
-    ([ORACLE | {"params": {"shares": {"line": 0.1}}}], ["conditions[2]", '"another"', "line"]),
+    ([ORACLE | {"params": {"shares": {"lime": 0.1}}}], ["shares.lime", 'did you mean "line"']),
     ([{"name": "boxcar"}], ["params.width_ms", "found nothing"]),
 ]
 
@@ -196,6 +196,13 @@ def test_an_oracle_exists_where_the_parts_are_known(config):
     study = read_study(config, SCHEMAS)
     assert study.conditions_of(SYNTHETIC) == ("raw", "di", "another")
     assert study.conditions_of(REAL) == ("raw", "di")
+
+
+def test_a_condition_that_exists_for_no_dataset_is_left_out(config):
+    """So that one's own recording may take the place of the demo's datasets."""
+    config["conditions"]["another"] = [ORACLE | {"params": {"shares": {"line": 0.1}}}]
+    config["study"]["conditions"].append("another")
+    assert read_study(config, SCHEMAS).conditions == ("raw", "di")
 
 
 def test_a_dataset_without_any_condition_to_compare_is_named(config):

@@ -6,6 +6,8 @@ def trained_models(condition):
     model = study.model_of(condition)
     files = []
     for dataset in study.datasets:
+        if condition not in conditions_of(dataset):
+            continue
         for replicate in replicates_of(dataset):
             at = dataset, replicate
             # A base is trained where the model tuned from it is.

@@ -18,6 +18,13 @@ from ephys_deepinterpolation.configuration.problems import (
 
 DENOISING_STEP = "deepinterpolate"
 ORACLE_STEP = "oracle"
+# By kind of dataset: see `datasets.known_parts`.
+POSSIBLE_PARTS = {
+    *("units", "background"),
+    *("independent", "correlated", "coloured", "band_limited", "common_mode", "line"),
+    *("uncorrelated", "distance-correlated", "far-neurons"),
+    *("surrogate", "host"),
+}
 
 
 def study_problems(settings: dict[str, Any], root: Place) -> Iterator[str]:
@@ -89,6 +96,17 @@ def condition_problems(settings: dict[str, Any], root: Place) -> Iterator[str]:
         for index, step in enumerate(pipeline if isinstance(pipeline, list) else []):
             yield from _step_problems(mapping(step), place.at(index), settings)
         yield from _order_problems(_step_names(pipeline), place)
+        if ORACLE_STEP in _step_names(pipeline):
+            yield from _share_problems(pipeline, place)
+
+
+def _share_problems(pipeline: list[Any], place: Place) -> Iterator[str]:
+    """Check that an oracle's shares are of parts that a kind of dataset can have."""
+    for index, step in enumerate(pipeline):
+        shares = mapping(mapping(mapping(step).get("params")).get("shares"))
+        for part in shares if mapping(step).get("name") == ORACLE_STEP else ():
+            if part not in POSSIBLE_PARTS:
+                yield unknown_key(place.at(index, "params", "shares"), part, POSSIBLE_PARTS)
 
 
 def _order_problems(names: list[str], place: Place) -> Iterator[str]:
