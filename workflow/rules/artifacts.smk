@@ -19,11 +19,6 @@ trace_measures = [
 spike_measures = ["attenuation", "detectability"]
 
 
-def seed_of_measures(wildcards):
-    """The same excerpts and spikes in every condition."""
-    return derive_seed(study.seed, "artifacts", wildcards.dataset, wildcards.replicate)
-
-
 rule measure_traces:
     input:
         truth="results/ground_truth/{dataset}/{replicate}",
@@ -43,7 +38,10 @@ rule measure_traces:
     params:
         kind=lambda wildcards: study.datasets[wildcards.dataset].kind,
         reference=study.pipelines[study.reference],
-        seed=seed_of_measures,
+        # The same excerpts and spikes in every condition.
+        seed=lambda wildcards: derive_seed(
+            study.seed, "artifacts", wildcards.dataset, wildcards.replicate
+        ),
     message:
         "Measure the traces of {wildcards.dataset} in the condition {wildcards.condition}"
     script:
@@ -69,7 +67,7 @@ rule measure_spikes:
     params:
         kind=lambda wildcards: study.datasets[wildcards.dataset].kind,
         reference=study.pipelines[study.reference],
-        seed=seed_of_measures,
+        seed=rules.measure_traces.params.seed,
     message:
         "Measure the true spikes of {wildcards.dataset} in the condition {wildcards.condition}"
     script:
