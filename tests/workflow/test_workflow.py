@@ -272,12 +272,13 @@ def test_sorters_that_go_wrong_are_rows_and_stop_nobody(tmp_path):
         tmp_path / "failing",
         study__conditions=["raw"],
         study__sorters=list(sorters),
-        artifacts__sort_noise_alone=False,
         sorters={name: {"sorter": "mountainsort5", **entry} for name, entry in sorters.items()},
     )
-    run = snakemake(folder, "--cores", "2")
+    targets = [f"results/tables/{name}.parquet" for name in ("sortings", "units")]
+    run = snakemake(folder, "--cores", "2", *targets)
     assert run.returncode == 0, said(run)
-    sortings = tables_of(folder)["sortings"].set_index("sorter")
+    sortings, units = (pd.read_parquet(folder / target) for target in targets)
+    sortings = sortings.set_index("sorter")
     assert sortings["status"].to_dict() == {
         "raising": "failed",
         "late": "timeout",
@@ -297,12 +298,11 @@ def test_sorters_that_go_wrong_are_rows_and_stop_nobody(tmp_path):
     }
     run_json = folder / "results/sortings/tiny-synthetic/0/raw/late/0/run.json"
     assert json.loads(run_json.read_text())["status"] == "timeout"
-    units = tables_of(folder)["units"]
     scored = units.groupby("sorter")["accuracy"].apply(lambda scores: scores.notna().all())
     assert scored.to_dict() == sortings["sorted_units"].notna().to_dict()
-    report = (folder / "results/report.html").read_text()
-    for words in ("scheme", "still running after 0.5 s", "took more than 50 MB", "found no unit"):
-        assert words in report
+    words = {"raising": "scheme", "late": "still running after 0.5 s", "large": "more than 50 MB"}
+    assert all(text in sortings.loc[name, "error"] for name, text in words.items())
+    assert "" == sortings.loc["blind", "error"] == sortings.loc["plain", "error"]
 
 
 def test_a_recording_of_ones_own_needs_five_lines_and_no_truth(tmp_path, finished):
