@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import psutil
 import pytest
@@ -32,6 +33,13 @@ TABLES = [
     "noise_alone_sortings",
     "transient_spread",
     "rounding",
+    "recordings",
+    "noise_transfer",
+    "residual",
+    "residual_spectra",
+    "residual_covariance",
+    "attenuation",
+    "detectability",
 ]
 
 
@@ -145,6 +153,21 @@ def test_di_removes_independent_noise(finished):
     passed = tables_of(finished)["noise_parts"].set_index(["condition", "part"])["passed"]
     assert passed["di", "independent"] < 0.3 < passed["di", "units"]
     assert passed["raw", "independent"] == pytest.approx(1.0, abs=0.02)
+
+
+def test_the_reference_shows_that_the_rulers_read_nothing_where_nothing_was_done(finished):
+    tables = {
+        name: table[table["condition"] == "raw"]
+        for name, table in tables_of(finished).items()
+        if "condition" in table
+    }
+    np.testing.assert_allclose(tables["noise_transfer"]["gain"].dropna(), 1.0, atol=0.05)
+    assert (tables["residual"]["removed_uv"] == 0).all()
+    large = tables["attenuation"][~tables["attenuation"]["background"]]
+    np.testing.assert_allclose(large["kept_peak"], 1.0, atol=0.1)
+    assert (large["echo_uv"] == 0).all()
+    scores = tables_of(finished)["detectability"].set_index(["unit", "condition"])["d_prime"]
+    assert scores.unstack().notna().all().all()
 
 
 def test_every_condition_and_sorter_is_tried_with_noise_alone(finished):

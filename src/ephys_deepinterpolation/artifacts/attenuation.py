@@ -185,10 +185,10 @@ def _phantoms(
     distance = np.linalg.norm(positions[channel] - positions[largest.argmax()])
     return {
         "leak_uv": leak,
-        "leak_distance_um": float(distance) if elsewhere.any() else np.nan,
+        "leak_distance_um": float(distance) if np.abs(leak) > 0 else np.nan,
         "leak_standard_error_uv": leak_error,
         "echo_uv": echo,
-        "echo_lag_ms": float(times_ms[frame]),
+        "echo_lag_ms": float(times_ms[frame]) if np.abs(echo) > 0 else np.nan,
         "echo_standard_error_uv": echo_error,
     }
 
