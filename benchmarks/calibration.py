@@ -4,7 +4,7 @@ r"""Hold the statistics against studies of known truth: coverage, false alarms a
 
 A made-up recording has 3 to 40 true units; in a `skewed` world seven in ten hardly change and the
 others change much. Recordings differ: by a normal deviation of 0.05 (`normal`), an exponential
-one (`skewed`), or not at all (`equal`). `widened` is the method of the package. Each row of the
+one (`skewed`), or not at all (`equal`). `package` is what the package does. Each row of the
 table is a share of the trials: `coverage` of 95 % intervals, `false_alarms` at 5 % after the labels
 of condition and reference were drawn anew for each recording, `any_false_alarm` of 24 tests after
 Holm's correction, and `power` at the effect that `detectable_effect` gives.
@@ -80,14 +80,14 @@ def student(values: np.ndarray, _random: np.random.Generator) -> Bounds:
     return values.mean() - reach, values.mean() + reach
 
 
-def widened(values: np.ndarray, random: np.random.Generator) -> Bounds:
+def package(values: np.ndarray, random: np.random.Generator) -> Bounds:
     """Do as the package does."""
     estimate = estimate_mean(values, random)
     return estimate.low, estimate.high
 
 
 METHODS: dict[str, Callable[[np.ndarray, np.random.Generator], Bounds]] = {
-    "widened": widened,
+    "package": package,
     "percentile": percentile,
     "bootstrap_t": bootstrap_t,
     "student": student,
@@ -148,7 +148,7 @@ def false_alarms(world: str, count: int, trials: int) -> Iterator[dict[str, obje
             p = np.array([estimate_mean(values, random).p for values in means])
             hits.append((holm(p) < 0.05).any())
         row = {"quantity": quantity, "share": np.mean(hits), "trials": studies}
-        yield {"of": "recordings", "method": "widened", **row}
+        yield {"of": "recordings", "method": "package", **row}
 
 
 def power_at_detectable(world: str, count: int, trials: int) -> Iterator[dict[str, object]]:
@@ -161,7 +161,7 @@ def power_at_detectable(world: str, count: int, trials: int) -> Iterator[dict[st
         means = np.array([units.mean() for units in study(random, count, world)])
         hits.append(estimate_mean(means + shift, random).p < 0.05)
     row = {"quantity": "power", "share": np.mean(hits)}
-    yield {"of": "recordings", "method": "widened", **row}
+    yield {"of": "recordings", "method": "package", **row}
 
 
 def measure(trials: int) -> pd.DataFrame:

@@ -21,15 +21,13 @@ def allowed(rate, trials):
     return 4 * np.sqrt(rate * (1 - rate) / trials)
 
 
-@pytest.mark.parametrize(
-    ("count", "least"), [(2, 0.92), (3, 0.93), (5, 0.94), (10, 0.94), (25, 0.94)]
-)
-def test_95_percent_of_the_intervals_hold_the_true_mean_even_of_few_values(count, least):
-    """A plain percentile bootstrap holds it in 49, 75, 83 and 90 % for 2, 3, 5 and 10 values."""
+@pytest.mark.parametrize("count", [2, 3, 5, 10, 25])
+def test_95_percent_of_the_intervals_hold_the_true_mean_even_of_few_values(count):
+    """A plain percentile bootstrap holds it in 50, 73, 85 and 91 % for 2, 3, 5 and 10 values."""
     random, trials = np.random.default_rng(count), 1000
     found = [estimate(random.normal(0.3, 1.0, count), seed) for seed in range(trials)]
     held = np.mean([each.low < 0.3 < each.high for each in found])
-    assert least - allowed(least, trials) < held < 0.955 + allowed(0.95, trials)
+    assert held == pytest.approx(0.955, abs=0.01 + allowed(0.05, trials))
     above, below = (
         np.mean([each.low > 0.3 for each in found]),
         np.mean([each.high < 0.3 for each in found]),
@@ -154,13 +152,16 @@ def test_holm_is_bonferroni_for_the_smallest_and_never_reverses_the_order():
 
 
 def test_after_holm_any_false_alarm_at_all_is_as_rare_as_5_percent():
-    """Twelve tests a study, of five recordings each, correlated as bands of one sorting are."""
-    random, studies, tests = np.random.default_rng(4), 400, 12
+    """Twenty tests a study, correlated as bands of one sorting are, of only three recordings.
+
+    Bootstrapped without regard to means further out than any resample, it is 13 %.
+    """
+    random, studies, tests = np.random.default_rng(4), 400, 20
     alarms = []
     for seed in range(studies):
-        shared = random.normal(0, 1, 5)
+        shared = random.normal(0, 1, 3)
         p = [
-            estimate(0.5 * shared + random.normal(0, 1, 5), tests * seed + test).p
+            estimate(0.5 * shared + random.normal(0, 1, 3), tests * seed + test).p
             for test in range(tests)
         ]
         alarms.append((holm(np.array(p)) < 0.05).any())
