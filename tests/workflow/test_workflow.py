@@ -166,8 +166,7 @@ def test_the_reference_shows_that_the_rulers_read_nothing_where_nothing_was_done
     large = tables["attenuation"][~tables["attenuation"]["background"]]
     np.testing.assert_allclose(large["kept_peak"], 1.0, atol=0.1)
     assert (large["echo_uv"] == 0).all()
-    scores = tables_of(finished)["detectability"].set_index(["unit", "condition"])["d_prime"]
-    assert scores.unstack().notna().all().all()
+    assert tables_of(finished)["detectability"]["d_prime"].notna().all()
 
 
 def test_every_condition_and_sorter_is_tried_with_noise_alone(finished):
