@@ -1,38 +1,10 @@
 # Every model that a condition denoises with, and those it was tuned from.
 
-
-def trained_models(condition):
-    """The models of a condition that are trained, on every dataset."""
-    model = study.model_of(condition)
-    files = []
-    for dataset in study.datasets:
-        if condition not in conditions_of(dataset):
-            continue
-        for replicate in replicates_of(dataset):
-            at = dataset, replicate
-            # A base is trained where the model tuned from it is.
-            for name in [model, *study.bases_of(model)]:
-                if "pretrained" not in study.models[name]:
-                    path = model_file(name, *at, condition)
-                    at = Path(path).parts[2:4]
-                    files.append(path)
-    return files
-
-
 all_models = list(
     dict.fromkeys(
         path for condition in denoising_conditions for path in trained_models(condition)
     )
 )
-
-
-def base_input(wildcards):
-    """The model that a recipe starts from, if it starts from one."""
-    base = study.models[wildcards.model].get("fine_tune")
-    if base is None:
-        return {}
-    place = wildcards.dataset, wildcards.replicate, wildcards.condition
-    return {"base": model_file(base, *place)}
 
 
 rule train:
