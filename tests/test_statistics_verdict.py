@@ -123,8 +123,9 @@ def test_one_unit_cannot_tell():
 
 
 def test_two_recordings_that_happen_to_agree_cannot_tell():
-    entry = verdict_on(recordings([np.full(4, 0.1), np.full(4, 0.1)]))
+    entry = verdict_on(recordings([np.full(4, 0.25), np.full(4, 0.25)]))
     assert entry["verdict"] == "cannot tell"
+    assert "too few to judge by" in entry["sentence"]
 
 
 def test_what_was_tuned_on_the_recording_says_so():

@@ -174,6 +174,8 @@ def _sentence(
     elif verdict == "cannot tell" and not pd.isna(row["detectable"]):
         number = signed(row["detectable"]).lstrip("+")
         sentence += f" Only {number} or more would have been found four times out of five."
+    if verdict == "cannot tell" and row["low"] == row["high"]:
+        sentence += " All differences are the same, too few to judge by."
     if verdict not in ("cannot tell", "no difference") and pd.isna(row["p_holm"]):
         sentence += " Not corrected for the number of tests."
     if row["recordings"] == 1:
