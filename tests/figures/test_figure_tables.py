@@ -1,41 +1,59 @@
 """What each figure shows equals what its table says."""
 
+import ast
+import re
+from importlib import import_module
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from ephys_deepinterpolation.figures import style
-from ephys_deepinterpolation.figures.accuracy import pair_accuracies, plot_accuracy_pairs
+from ephys_deepinterpolation.figures import layouts, style
+from ephys_deepinterpolation.figures.accuracy import pair_accuracies, plot_accuracy
 from ephys_deepinterpolation.figures.amplitude import (
     amplitude_edges,
     binned_accuracy,
-    plot_accuracy_amplitude,
+    plot_amplitude,
 )
 from ephys_deepinterpolation.figures.effects import effect_interval, plot_effects
 from ephys_deepinterpolation.figures.noise import plot_noise
 from ephys_deepinterpolation.figures.noise_parts import plot_noise_parts
+from ephys_deepinterpolation.figures.rasters import plot_rasters
 from ephys_deepinterpolation.figures.sortings import CLASSES, count_classes, plot_sortings
 from ephys_deepinterpolation.figures.traces import plot_traces
 from ephys_deepinterpolation.figures.training import plot_training
 from example_tables import CONDITIONS, PARTS, SORTERS, example_tables
 
+RULES = Path(__file__).parents[2] / "workflow/rules/figures.smk"
 
-def traces_of(tables, dataset="np2-synthetic"):
-    return tables["traces"][tables["traces"]["dataset"] == dataset]
+
+def overviews():
+    """Return name and tables of every figure that the workflow draws of all datasets."""
+    text = RULES.read_text(encoding="utf-8")
+    listed = text[text.index("all_overviews = [") :].split("=", 1)[1].split("\n]\n")[0] + "\n]"
+    return {name: needed for _, name, needed in ast.literal_eval(listed.strip())}
+
+
+def plot(name, tables, needed):
+    module = import_module(f"ephys_deepinterpolation.figures.{name}")
+    given = [tables[table] for table in needed]
+    return getattr(module, f"plot_{name}")(*given, reference="raw", conditions=CONDITIONS)
+
+
+def of_first(table):
+    return table if table.empty else table[table["dataset"] == "np2-synthetic"]
 
 
 DRAWN = {
-    "traces": lambda tables: plot_traces(traces_of(tables), "raw", "di", CONDITIONS),
-    "noise": lambda tables: plot_noise(tables["noise"], "raw", CONDITIONS),
-    "noise_parts": lambda tables: plot_noise_parts(tables["noise_parts"], "raw", CONDITIONS),
-    "accuracy": lambda tables: plot_accuracy_pairs(tables["units"], "raw", "di"),
-    "amplitude": lambda tables: plot_accuracy_amplitude(tables["units"], "raw", CONDITIONS),
-    "effects": lambda tables: plot_effects(tables["effects"], "raw", CONDITIONS),
-    "training": lambda tables: plot_training(
-        tables["training"], tables["models"], "raw", CONDITIONS
-    ),
-    "sortings": lambda tables: plot_sortings(tables["sortings"], "raw", CONDITIONS),
+    name: lambda tables, name=name, needed=needed: plot(name, tables, needed)
+    for name, needed in overviews().items()
+} | {
+    "traces": lambda tables: plot_traces(of_first(tables["traces"]), "raw", "di", CONDITIONS),
+    "rasters": lambda tables: plot_rasters(of_first(tables["rasters"]), "raw", "di", CONDITIONS),
+    "accuracy": lambda tables: plot_accuracy(tables["units"], "raw", "di"),
 }
+KNOWN = [("np2-synthetic", "synthetic"), ("np2-hybrid", "hybrid")]
 
 
 def texts(figure):
@@ -44,59 +62,122 @@ def texts(figure):
     )
 
 
+def lettering(figure):
+    """Return titles, labels, names of rows, notes and legends: all text but numbers at ticks."""
+    found = [*figure.texts, *(text for legend in figure.legends for text in legend.get_texts())]
+    found += [figure._suptitle] if figure._suptitle is not None else []
+    for axis in figure.axes:
+        found += [axis.xaxis.label, axis.yaxis.label, axis.title, axis._left_title, *axis.texts]
+        found += [label for label in axis.get_yticklabels() if "condition" in label.get_text()]
+    return found
+
+
 @pytest.fixture(scope="module")
 def tables():
+    return example_tables(known=KNOWN)
+
+
+@pytest.fixture(scope="module")
+def synthetic():
     return example_tables()
 
 
-@pytest.mark.parametrize("name", DRAWN)
+@pytest.fixture(scope="module")
+def many():
+    """Tables of a large study: more conditions than colours, five sorters, a broken one."""
+    others = [f"condition-with-a-long-name-{index}" for index in range(6)]
+    sorters = [*SORTERS, *(f"sorter-{index}" for index in range(3))]
+    return example_tables(
+        known=KNOWN,
+        conditions=[*CONDITIONS, *others],
+        sorters=sorters,
+        true_units=4,
+        replicates=1,
+        channels=4,
+        failed=("di", "sorter-2"),
+        status="out_of_memory",
+    )
+
+
+@pytest.mark.parametrize("name", ["traces", "noise", "attenuation_map", "effects"])
 def test_the_same_table_gives_the_same_bytes(tmp_path, tables, name):
     first = style.save(DRAWN[name](tables), tmp_path / "first.svg", dpi=60)
     second = style.save(DRAWN[name](tables), tmp_path / "second.svg", dpi=60)
     assert first.read_bytes() == second.read_bytes()
 
 
-@pytest.mark.parametrize("name", DRAWN)
-@pytest.mark.parametrize(
-    "study",
-    [
-        {"failed": ("di", "mountainsort5"), "replicates": 1},
-        {"failed": ("raw", "spykingcircus2")},
-        {"true_units": 1, "replicates": 1, "with_recorded": False},
-        {"conditions": ["raw"]},
-        {"channels": 2, "replicates": 1},
-    ],
-    ids=["failed", "reference-failed", "one-unit", "only-reference", "two-channels"],
-)
-def test_odd_studies_are_drawn(tmp_path, name, study):
-    style.save(DRAWN[name](example_tables(**study)), tmp_path / "figure.png", dpi=40)
+STUDIES = {
+    "failed": {"failed": ("di", "mountainsort5"), "replicates": 1, "status": "timeout"},
+    "reference-failed": {"failed": ("raw", "spykingcircus2"), "channels": 2, "repeats": 2},
+    "one-unit": {"true_units": 1, "replicates": 1, "with_recorded": False},
+    "only-reference": {"conditions": ["raw"]},
+}
+
+
+@pytest.fixture(scope="module", params=STUDIES)
+def odd(request):
+    return example_tables(**STUDIES[request.param])
 
 
 @pytest.mark.parametrize("name", DRAWN)
-def test_tables_read_from_csv_are_drawn(tmp_path, tables, name):
+def test_odd_studies_are_drawn(odd, name):
+    assert DRAWN[name](odd).get_size_inches().max() < 20
+
+
+@pytest.mark.parametrize("name", [name for name in DRAWN if name not in ("traces", "rasters")])
+def test_large_studies_are_drawn_without_anything_outside_the_figure(many, name):
+    figure = DRAWN[name](many)
+    figure.draw_without_rendering()
+    width, height = figure.get_size_inches() * figure.dpi
+    assert height / figure.dpi < 20
+    for artist in lettering(figure):
+        if artist.get_text().strip() and artist.get_visible():
+            box = artist.get_window_extent()
+            inside = box.x0 > -3 and box.y0 > -3 and box.x1 < width + 3 and box.y1 < height + 3
+            assert inside, f"{artist.get_text()!r} lies outside"
+
+
+def test_more_conditions_than_colours_still_differ():
+    names = [f"c{index}" for index in range(40)]
+    colours, markers = style.condition_colours(names), style.condition_markers(names)
+    assert len({(colours[name], markers[name]) for name in names}) == 40
+
+
+@pytest.fixture(scope="module")
+def from_csv(tables, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("csv")
     for key, table in tables.items():
-        table.to_csv(tmp_path / f"{key}.csv", index=False)
-    again = {key: pd.read_csv(tmp_path / f"{key}.csv", dtype={"shank": str}) for key in tables}
-    style.save(DRAWN[name](again), tmp_path / "figure.png", dpi=40)
+        table.to_csv(folder / f"{key}.csv", index=False)
+    return {key: pd.read_csv(folder / f"{key}.csv", dtype={"shank": str}) for key in tables}
 
 
-@pytest.mark.parametrize("name", DRAWN)
-def test_tables_read_from_parquet_are_drawn(tmp_path, tables, name):
+@pytest.fixture(scope="module")
+def from_parquet(tables, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("parquet")
     for key, table in tables.items():
-        table.to_parquet(tmp_path / f"{key}.parquet", index=False)
-    again = {
-        key: pd.read_parquet(tmp_path / f"{key}.parquet", dtype_backend="numpy_nullable")
+        table.to_parquet(folder / f"{key}.parquet", index=False)
+    return {
+        key: pd.read_parquet(folder / f"{key}.parquet", dtype_backend="numpy_nullable")
         for key in tables
     }
-    style.save(DRAWN[name](again), tmp_path / "figure.png", dpi=40)
 
 
-@pytest.mark.parametrize("name", ["traces", "accuracy", "effects"])
+@pytest.mark.parametrize("name", DRAWN)
+def test_tables_read_from_csv_are_drawn(from_csv, name):
+    assert texts(DRAWN[name](from_csv)).strip()
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_tables_read_from_parquet_are_drawn(from_parquet, name):
+    assert texts(DRAWN[name](from_parquet)).strip()
+
+
+@pytest.mark.parametrize("name", ["traces", "accuracy", "effects", "rivals", "cost", "matches"])
 def test_a_study_of_the_reference_alone_says_so(name):
     assert "Nothing to compare" in texts(DRAWN[name](example_tables(conditions=["raw"])))
 
 
-@pytest.mark.parametrize("name", ["noise", "noise_parts", "accuracy", "amplitude", "effects"])
+@pytest.mark.parametrize("name", DRAWN)
 @pytest.mark.parametrize("columns", [True, False], ids=["columns", "no-columns"])
 def test_empty_tables_are_drawn_as_a_notice(tables, name, columns):
     empty = {key: table.iloc[:0] if columns else pd.DataFrame() for key, table in tables.items()}
@@ -105,20 +186,35 @@ def test_empty_tables_are_drawn_as_a_notice(tables, name, columns):
     assert texts(figure).strip()
 
 
-@pytest.mark.parametrize("columns", [True, False], ids=["columns", "no-columns"])
-def test_no_traces_no_models_and_no_sortings_are_drawn_as_a_notice(tables, columns):
-    empty = {key: table.iloc[:0] if columns else pd.DataFrame() for key, table in tables.items()}
-    for figure in (
-        plot_traces(empty["traces"], "raw", "di"),
-        plot_training(empty["training"], empty["models"]),
-        plot_sortings(empty["sortings"]),
-    ):
-        assert not figure.axes
+def test_every_figure_has_a_caption():
+    captions = Path(__file__).parents[2] / "workflow/report"
+    assert [name for name in DRAWN if not (captions / f"{name}.rst").is_file()] == []
 
 
-def test_accuracy_draws_each_pair_and_its_mean_difference(tables):
-    figure = plot_accuracy_pairs(tables["units"], "raw", "di")
-    units = tables["units"][~tables["units"]["background"]]
+@pytest.mark.parametrize("name", DRAWN)
+def test_every_figure_says_how_many_it_rests_on(tables, name):
+    counts = r"n = \d|\d+ (found|recording|unit|spike|pair|of )|channels|µV per bit"
+    assert name == "traces" or re.search(counts, texts(DRAWN[name](tables)))
+
+
+def test_rows_draw_the_mean_over_recordings_and_each_recording():
+    table = pd.DataFrame(
+        {
+            "dataset": ["a", "a", "b", "b", "b"],
+            "replicate": 0,
+            "condition": "di",
+            "value": [1.0, 3.0, 5.0, 6.0, 7.0],
+        }
+    )
+    _, (axis,) = layouts.row_panels(["di"], 1, 1)
+    layouts.draw_rows(axis, table, "value", ["di"], {"di": "black"}, {"di": "o"})
+    assert axis.lines[-1].get_xdata()[0] == 4.0
+    assert sorted(axis.collections[0].get_offsets()[:, 0]) == [2.0, 6.0]
+
+
+def test_accuracy_draws_each_pair_and_its_mean_difference(synthetic):
+    figure = plot_accuracy(synthetic["units"], "raw", "di")
+    units = synthetic["units"][~synthetic["units"]["background"]]
     for sorter, axis in zip(SORTERS, figure.axes, strict=False):
         wide = units[units["sorter"] == sorter].pivot_table(
             index=["replicate", "unit"], columns="condition", values="accuracy"
@@ -132,15 +228,15 @@ def test_accuracy_draws_each_pair_and_its_mean_difference(tables):
         assert f"n = {len(wide)} units\nmean difference {difference}" in axis.get_title(loc="left")
 
 
-def test_accuracy_leaves_out_background_and_pairs_within_replicates(tables):
-    pairs = pair_accuracies(tables["units"], "raw", "di")
+def test_accuracy_leaves_out_background_and_pairs_within_replicates(synthetic):
+    pairs = pair_accuracies(synthetic["units"], "raw", "di")
     assert len(pairs) == 2 * 24 * len(SORTERS)
     assert pairs.duplicated(["replicate", "sorter", "unit"]).sum() == 0
 
 
 def test_accuracy_says_which_sorter_failed():
     units = example_tables(failed=("di", "mountainsort5"), replicates=1)["units"]
-    figure = plot_accuracy_pairs(units, "raw", "di")
+    figure = plot_accuracy(units, "raw", "di")
     assert "di: failed" in texts(figure)
     assert "mountainsort5\nnp2-synthetic\nno pair" in texts(figure)
 
@@ -161,8 +257,8 @@ def test_amplitude_of_one_unit_has_no_interval():
     assert means["low"].isna().all()
 
 
-def test_amplitude_draws_a_point_per_unit_and_condition(tables):
-    figure = plot_accuracy_amplitude(tables["units"], "raw", CONDITIONS)
+def test_amplitude_draws_a_point_per_unit_and_condition(synthetic):
+    figure = plot_amplitude(synthetic["units"], "raw", CONDITIONS)
     assert len(figure.axes) == len(SORTERS)
     for axis in figure.axes:
         drawn = sum(
@@ -172,35 +268,44 @@ def test_amplitude_draws_a_point_per_unit_and_condition(tables):
         assert "n = 48 units" in axis.get_title(loc="left")
 
 
-def test_noise_starts_at_zero_and_writes_the_median(tables):
-    figure = plot_noise(tables["noise"], "raw", CONDITIONS)
+def test_noise_starts_at_zero_and_writes_the_median(synthetic):
+    figure = plot_noise(synthetic["noise"], "raw", CONDITIONS)
     assert len(figure.axes) == 2
-    medians = tables["noise"].groupby(["dataset", "condition"])["noise_uv"].median()
+    medians = synthetic["noise"].groupby(["dataset", "condition"])["noise_uv"].median()
     for axis in figure.axes:
-        assert axis.get_ylim()[0] == 0
+        assert axis.get_xlim()[0] == 0
         dataset = axis.get_title(loc="left")
         written = {text.get_text() for text in axis.texts}
         assert written == {f"{medians[dataset, name]:.2f}" for name in CONDITIONS}
 
 
-def test_noise_parts_draws_the_mean_of_each_part(tables):
-    figure = plot_noise_parts(tables["noise_parts"], "raw", CONDITIONS)
-    (axis,) = figure.axes
-    levels = {line.get_ydata()[0] for line in axis.lines if line.get_linestyle() == ":"}
-    assert levels == {0.0, 1.0}
-    means = tables["noise_parts"].groupby(["condition", "part"])["passed"].mean()
-    drawn = [line.get_ydata()[0] for line in axis.lines if line.get_linestyle() != ":"]
-    np.testing.assert_allclose(sorted(drawn), sorted(means))
-    labels = [label.get_text() for label in axis.get_xticklabels()]
-    assert labels == [f"{part}\n{level:.1f} µV" for part, level in PARTS.items()]
+def test_noise_parts_draws_the_mean_of_each_part(synthetic):
+    figure = plot_noise_parts(synthetic["noise_parts"], "raw", CONDITIONS)
+    means = synthetic["noise_parts"].groupby(["part", "condition"])["passed"].mean()
+    for axis, (part, level) in zip(figure.axes, PARTS.items(), strict=True):
+        assert axis.get_title(loc="left") == f"{part}, {level:.1f} µV\nn = 2 recordings"
+        drawn = [line.get_xdata()[0] for line in axis.lines if line.get_linestyle() != ":"]
+        np.testing.assert_allclose(drawn, means[part][CONDITIONS])
 
 
-def test_effects_are_written_with_their_intervals(tables):
-    figure = plot_effects(tables["effects"], "raw", CONDITIONS)
-    written = texts(figure)
-    for _, row in tables["effects"].iterrows():
+def test_effects_over_all_datasets_and_sorters_are_written_with_their_intervals(tables):
+    written = texts(plot_effects(tables["effects"], "raw", CONDITIONS))
+    effects = tables["effects"]
+    overall = effects[(effects["dataset"] == "all") & (effects["sorter"] == "all")]
+    assert len(overall) == 3 * (len(CONDITIONS) - 1)
+    for _, row in overall.iterrows():
         low, high = style.signed(row["low"]), style.signed(row["high"])
-        assert f"{style.signed(row['effect'])}  [{low}, {high}]  n = {row['units']}" in written
+        assert f"{style.signed(row['effect'])} [{low}, {high}]" in written
+
+
+@pytest.mark.parametrize(("p", "filled"), [(0.01, True), (0.2, False)])
+def test_only_effects_that_survive_the_correction_are_filled(tables, p, filled):
+    effects = tables["effects"].assign(p_holm=p, low=0.01, effect=0.02, high=0.03)
+    axis = plot_effects(effects, "raw", CONDITIONS).axes[0]
+    markers = [line for line in axis.lines if line.get_marker() not in ("None", "")]
+    assert len(markers) == len(CONDITIONS) - 1
+    for line in markers:
+        assert (line.get_markerfacecolor() != "white") == filled
 
 
 def test_an_effect_of_one_unit_has_no_interval(tables):
@@ -210,9 +315,11 @@ def test_an_effect_of_one_unit_has_no_interval(tables):
     assert effect_interval(row) is None
 
 
-def test_effects_without_a_pair_are_listed():
-    effects = example_tables(failed=("di", "mountainsort5"))["effects"]
-    assert "no pair to compare" in texts(plot_effects(effects, "raw"))
+def test_an_endpoint_without_a_pair_says_so():
+    effects = example_tables()["effects"]
+    gone = (effects["condition"] == "di") & (effects["endpoint"] == "accuracy-small")
+    effects.loc[gone, ["effect", "low", "high", "p", "p_holm"]] = np.nan
+    assert "nothing to compare" in texts(plot_effects(effects, "raw"))
 
 
 def test_training_has_a_panel_per_model_and_its_baselines(tables):
@@ -252,8 +359,8 @@ def test_sortings_say_what_failed_and_what_has_no_truth():
     assert "sorted, no ground truth" in written
 
 
-def test_traces_share_one_symmetric_scale_and_show_the_difference(tables):
-    traces = traces_of(tables)
+def test_traces_share_one_symmetric_scale_and_show_the_difference(synthetic):
+    traces = of_first(synthetic["traces"])
     figure = plot_traces(traces, "raw", "di", CONDITIONS)
     images = [image for axis in figure.findobj() for image in getattr(axis, "images", [])]
     images = list(dict.fromkeys(images))

@@ -172,6 +172,7 @@ def plot_spread(
             marker = markers[group] if few else "o"
             axis.plot(float(row["effect"]), place, marker=marker, color=colour, markersize=3)
         _finish(axis, here, endpoint, reference)
+        axis.set_title(f"{endpoint}\n{_sizes(here)}", fontsize=7.5)
         axis.tick_params(axis="x", labelsize=6.5)
     if few:
         handles = [

@@ -18,6 +18,8 @@ from ephys_deepinterpolation.figures.intervals import mean_interval
 
 RECORDING = ["dataset", "replicate"]
 ROW_HEIGHT = 0.2
+LONGEST_TITLE = 17
+"""Letters of a name that fit above a small panel."""
 
 
 def row_panels(
@@ -152,8 +154,9 @@ def small_multiples(
 
 def title_condition(axis: Axes, name: str, colour: str) -> None:
     """Write the name of a condition above a panel, in its colour."""
-    size = 8.5 if len(name) <= 20 else 7.0
-    axis.set_title(name, color=colour, fontweight="bold", fontsize=size, pad=3)
+    size = 8.5 if len(name) <= LONGEST_TITLE else 6.5
+    title = style.wrapped(name, 2 * LONGEST_TITLE - 10)
+    axis.set_title(title, color=colour, fontweight="bold", fontsize=size, pad=3)
 
 
 def note_count(axis: Axes, text: str) -> None:

@@ -27,6 +27,9 @@ FULL_WIDTH = 7.2
 MOST_PANELS = 8
 """Pairs of dataset and sorter that get a panel each; datasets are pooled beyond."""
 
+LETTERS_ACROSS = 115
+"""Letters of a legend that fit side by side."""
+
 REFERENCE_COLOUR = "#4d4d4d"
 MUTED = "#767676"
 WARNING = "#a33c00"
@@ -235,10 +238,12 @@ def say(axis: Axes, message: str, colour: str = MUTED) -> None:
 def outside_legend(figure: Figure | SubFigure, handles: Sequence[Any], columns: int = 6) -> None:
     """Put one legend for all panels below them."""
     if handles:
+        longest = max(len(str(handle.get_label())) for handle in handles)
+        fitting = LETTERS_ACROSS // (longest + 6)
         figure.legend(
             handles=list(handles),
             loc="outside lower center",
-            ncols=max(1, min(columns, len(handles))),
+            ncols=max(1, min(columns, fitting, len(handles))),
             columnspacing=1.4,
             handlelength=1.6,
         )
