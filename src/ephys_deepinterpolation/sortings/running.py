@@ -33,6 +33,7 @@ _THREAD_PARAMETERS = {"herdingspikes": "clustering_n_jobs"}
 _DETERMINISTIC = {
     "herdingspikes",
     "kilosort4",
+    "lupin",
     "mountainsort5",
     "simple",
     "spykingcircus2",
