@@ -97,7 +97,7 @@ WRONG_VALUES = [
         "dii",
         ["study.conditions[1]", '"dii"', "no entry under conditions", 'did you mean "di"'],
     ),
-    ("study.reference", "rwa", ["study.reference", '"rwa"', "gaussian, raw", 'mean "raw"']),
+    ("study.reference", "rwa", ["study.reference", '"rwa"', "oracle, raw", 'mean "raw"']),
     ("study.reference", "di", ["study.reference", '"di"', "without denoising"]),
     # pipelines
     ("conditions.raw", [], ["conditions.raw", "found []", "names nothing"]),
@@ -477,6 +477,32 @@ def test_an_empty_cell_takes_the_parameters_named_like_the_dataset(config):
     dataset = read(config).datasets["np2-synthetic"]
     assert dataset.parameters == config["ground_truth"]["np2-synthetic"]
     assert dataset.description == ""
+
+
+def test_a_dataset_goes_through_the_conditions_that_it_names_in_the_order_of_the_study(config):
+    Path("config/datasets.tsv").write_text(
+        "dataset\tkind\tconditions\nnp2-synthetic\tsynthetic\tdi, raw\nnp2-real\trecorded\t\n"
+    )
+    study = read(config)
+    assert study.conditions_of("np2-synthetic") == ("raw", "di")
+    assert set(study.conditions_of("np2-real")) == set(study.conditions) - {"oracle"}
+
+
+@pytest.mark.parametrize(
+    ("conditions", "told"),
+    [
+        (["raw", "dl"], ["conditions", '"dl"', "one of the conditions of the study"]),
+        (["di"], ["conditions", '"di"', 'a list with "raw"']),
+        ([], ["conditions", "a list, not empty"]),
+    ],
+)
+def test_a_dataset_goes_through_known_conditions_and_the_reference(config, conditions, told):
+    dataset = {"kind": "synthetic", "parameters": "np2-synthetic", "conditions": conditions}
+    config["study"]["datasets"] = {"mine": dataset}
+    (problem,) = problems_of(config)
+    assert "study.datasets.mine" in problem
+    for part in told:
+        assert part in problem
 
 
 def test_what_is_left_out_gets_the_default_of_the_schema(config):

@@ -17,6 +17,7 @@ from ephys_deepinterpolation.configuration.problems import (
     mapping,
     problem,
     shown,
+    texts,
     undefined,
     unknown_name,
 )
@@ -43,12 +44,15 @@ class Dataset:
         As in the configuration, defaults filled in.
     description : str
         A line for the report, maybe empty.
+    conditions : tuple of str
+        Those of the study that it goes through, all of them when empty.
     """
 
     name: str
     kind: str
     parameters: dict[str, Any]
     description: str = ""
+    conditions: tuple[str, ...] = ()
 
 
 # Parts of the noise that hold spikes of their own: a real host, MEArec's many small neurons.
@@ -186,8 +190,28 @@ def read_dataset(
             problems += simulation_problems(parameters, place)
         if kind == "paired":
             problems += paired_problems(parameters, place)
-    dataset = Dataset(name, str(kind), mapping(parameters), str(cells.get("description", "")))
-    return dataset, problems
+    conditions, condition_problems = _conditions_of(entry, settings)
+    problems += condition_problems
+    description = str(cells.get("description", ""))
+    return Dataset(name, str(kind), mapping(parameters), description, conditions), problems
+
+
+def _conditions_of(entry: Entry, settings: dict[str, Any]) -> tuple[tuple[str, ...], list[str]]:
+    """Read which conditions of the study a dataset goes through; the reference is among them."""
+    given = entry.cells.get("conditions", [])
+    names = [name.strip() for name in given.split(",")] if isinstance(given, str) else given
+    study = mapping(settings.get("study"))
+    known = [name for _, name in texts(study.get("conditions"))]
+    place = entry.place.at("conditions")
+    problems = [
+        unknown_name(place, name, known, "one of the conditions of the study")
+        for _, name in texts(names)
+        if name not in known
+    ]
+    reference = study.get("reference")
+    if names and reference in known and reference not in names:
+        problems.append(problem(place, shown(", ".join(names)), f"a list with {shown(reference)}"))
+    return tuple(name for _, name in texts(names)), problems
 
 
 def _with_nested(

@@ -23,7 +23,7 @@ def endpoint_problems(settings: dict[str, Any], root: Place) -> Iterator[str]:
         yield from _threshold_problems(measure, endpoint.get("threshold"), settings, place)
     study = mapping(settings.get("study"))
     for key in ("datasets", "sorters"):
-        if ALL in (names := study.get(key) or ()) and not isinstance(names, str):
+        if isinstance(names := study.get(key), list | dict) and ALL in names:
             yield problem(root.at("study", key), shown(ALL), f"any other name: {ALL} means all")
 
 

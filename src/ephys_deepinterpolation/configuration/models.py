@@ -84,7 +84,7 @@ def _key_problems(
 
 def _network_problems(network: dict[str, Any], place: Place) -> Iterator[str]:
     family = network.get("family", "compact")
-    if family not in _NETWORKS:
+    if not isinstance(family, str) or family not in _NETWORKS:
         return
     keys = {key: value for key, value in network.items() if key != "family"}
     yield from _key_problems(keys, _NETWORKS[family], place)

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,8 @@ class Study:
     seed, replicates, repeats : int
     match_score : float
     conditions, sorters : tuple of str
-        The names to run, in the order of the configuration.
+        The names to run, in the order of the configuration; of the conditions, those that exist
+        for a dataset.
     reference : str
         The condition that the others are compared with.
     datasets : dict of str to Dataset
@@ -75,13 +76,17 @@ class Study:
     endpoints: dict[str, dict[str, Any]] = field(repr=False)
 
     def conditions_of(self, dataset: str) -> tuple[str, ...]:
-        """Name the conditions that exist for a dataset: an oracle needs to know its parts."""
+        """Name the conditions that a dataset goes through; an oracle needs to know its parts."""
+        asked_for = self.datasets[dataset].conditions or self.conditions
         known = known_parts(self.datasets[dataset])
         return tuple(
             condition
             for condition in self.conditions
-            if (needed := parts_needed(self.pipelines[condition])) is None
-            or (known and needed <= known)
+            if condition in asked_for
+            and (
+                (needed := parts_needed(self.pipelines[condition])) is None
+                or (known and needed <= known)
+            )
         )
 
     def knows_noise_alone(self, dataset: str) -> bool:
@@ -176,21 +181,17 @@ def read_study(
     problems += _existence_problems(study, root.at("study", "conditions"))
     if problems:
         raise ConfigurationError(problems)
-    return study
+    existing = {name for dataset in study.datasets for name in study.conditions_of(dataset)}
+    return replace(study, conditions=tuple(name for name in study.conditions if name in existing))
 
 
 def _existence_problems(study: Study, place: Place) -> Iterator[str]:
-    """Check that every condition exists for a dataset, and for every dataset one to compare."""
-    for index, condition in enumerate(study.conditions):
-        if not any(condition in study.conditions_of(dataset) for dataset in study.datasets):
-            needed = parts_needed(study.pipelines[condition]) or {"noise"}
-            found = f"{shown(condition)}, for which no dataset of the study knows its parts"
-            yield problem(place.at(index), found, f"a dataset that knows {', '.join(needed)}")
-    if len(study.conditions) > 1:
-        for dataset in study.datasets:
-            if study.conditions_of(dataset) == (study.reference,):
-                found = f"no condition beside the reference that exists for {shown(dataset)}"
-                yield problem(place, found, "one without an oracle, as its parts are not known")
+    """Check that an oracle is not all that a dataset of unknown parts has to compare."""
+    for name, dataset in study.datasets.items():
+        asked_for = dataset.conditions or study.conditions
+        if len(asked_for) > 1 and len(study.conditions_of(name)) == 1:
+            found = f"no condition beside the reference that exists for {shown(name)}"
+            yield problem(place, found, "one without an oracle, as its parts are not known")
 
 
 def _study_of(settings: dict[str, Any], datasets: list[Dataset]) -> Study:
