@@ -81,6 +81,8 @@ WRONG_RECIPES = [
     (RECIPES["tuned"] | {"fine_tune": "compcat"}, ["fine_tune", "compcat", 'mean "compact"']),
     (RECIPES["tuned"] | {"fine_tune": "another"}, ["fine_tune", "another from another: a circle"]),
     (RECIPES["tuned"] | {"train_on": "np2"}, ["another.train_on", '"np2"', "a dataset"]),
+    (RECIPES["tuned"] | {"fine_tune": ["compact"]}, ["another.fine_tune", "found", "text"]),
+    (RECIPES["linear"] | {"network": {"family": []}}, ["another.network.family", "found []"]),
     (RECIPES["tuned"] | {"training_s": 0}, ["another.training_s", "found 0", "greater than 0"]),
     (
         {"network": {"family": "linear", "own_channel": True, "rows": 3}, "context_ms": 1.0},

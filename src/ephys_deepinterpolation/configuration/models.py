@@ -103,9 +103,9 @@ def _file_problems(path: str, place: Place) -> Iterator[str]:
 def _chain_problems(name: str, models: dict[str, Any], place: Place) -> Iterator[str]:
     """Follow a recipe to what it starts from, which must end in one that needs no other."""
     chain = [name]
-    while (base := mapping(models.get(chain[-1])).get("fine_tune")) is not None:
+    while isinstance(base := mapping(models.get(chain[-1])).get("fine_tune"), str):
         if base in chain:
-            found = " from ".join([*chain, str(base)])
+            found = " from ".join([*chain, base])
             yield problem(place, f"{found}: a circle", "a recipe that needs none of these")
             return
         chain.append(base)
