@@ -11,7 +11,7 @@ from ephys_deepinterpolation.figures import layouts, style
 from ephys_deepinterpolation.figures.detectability import paired_with_reference
 
 MEASURES = {
-    "well_detected": "Well detected true units",
+    "well_detected": "Well detected",
     "sorted_units": "Sorted units",
     "false_positive": "False positives",
     "redundant": "Redundant",

@@ -116,7 +116,7 @@ def small_multiples(
     panel_height : float
         Of one panel, inches.
     columns : int
-        Conditions side by side.
+        Conditions side by side; where there are fewer, panels keep their size and leave room.
     each : int
         Panels of a condition, one above the other.
     extra_height : float
@@ -130,22 +130,20 @@ def small_multiples(
     list of list of Axes
         Of each condition, its panels from top to bottom.
     """
-    wide = max(1, min(columns, len(names)))
-    bands = math.ceil(len(names) / wide)
-    width = style.FULL_WIDTH * min(1.0, max(wide, 2) / columns)
+    bands = math.ceil(len(names) / columns)
     height = bands * each * panel_height + 0.25 * bands + extra_height + 0.2
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(style.FULL_WIDTH, height), layout="constrained")
     given = {"sharex": True, "sharey": "row" if each > 1 else True} | arguments
-    grid = figure.subplots(bands * each, wide, squeeze=False, **given)
+    grid = figure.subplots(bands * each, columns, squeeze=False, **given)
     found: list[list[Axes]] = []
-    for index in range(bands * wide):
-        band, column = divmod(index, wide)
+    for index in range(bands * columns):
+        band, column = divmod(index, columns)
         axes = list(grid[band * each : (band + 1) * each, column])
         if index >= len(names):
             for axis in axes:
                 axis.remove()
             continue
-        lowest = index + wide >= len(names)
+        lowest = index + columns >= len(names)
         axes[-1].tick_params(labelbottom=lowest)
         title_condition(axes[0], names[index], colours[names[index]])
         found.append(axes)

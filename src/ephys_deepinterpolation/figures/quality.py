@@ -56,5 +56,6 @@ def plot_quality(
         layouts.name_rows(axis, names, reference)
         layouts.note_recordings(axis, rows, sorter)
         axis.set_xlabel("Units passing", fontsize=7.5)
-        axis.set_xlim(left=0)
+    largest = float(counts["passes"].max())
+    axes[0].set_xlim(-0.05 * max(largest, 1.0), 1.08 * max(largest, 1.0))
     return figure
