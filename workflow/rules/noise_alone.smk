@@ -74,7 +74,7 @@ rule count_invented_units:
             rules.sort_noise_alone.output[0],
             condition=conditions_of(wildcards.dataset),
             sorter=study.sorters,
-            repeat=range(study.repeats),
+            repeat=0,
             allow_missing=True,
         ),
     output:
