@@ -116,17 +116,18 @@ def test_an_interrupt_ends_the_process_and_is_passed_on():
     assert not left("interrupted-process")
 
 
-def test_shared_memory_of_a_process_that_was_ended_is_given_back():
+@pytest.mark.parametrize(("seconds", "status"), [(600, "timeout"), (0, "ended")])
+def test_shared_memory_that_a_process_did_not_give_back_is_given_back(seconds, status):
     code = (
         "import sys, time\n"
         "from multiprocessing.shared_memory import SharedMemory\n"
         "SharedMemory(sys.argv[1], create=True, size=2**20)\n"
-        "time.sleep(600)"
+        f"time.sleep({seconds})"
     )
     place = Path("/dev/shm") / f"of-a-test-{os.getpid()}"
     if not place.parent.is_dir():
         pytest.skip("no folder of shared memory on this system")
-    assert run(code, place.name, timeout_s=1.0).status == "timeout"
+    assert run(code, place.name, timeout_s=2.0).status == status
     assert not place.exists()
 
 

@@ -105,12 +105,22 @@ def _family(process: psutil.Process) -> list[psutil.Process]:
 
 def _end(process: psutil.Process) -> None:
     """Kill a process, those it started, and those of its group that outlived it."""
-    family = _family(process)
+    members = {*_family(process), *_group(process.pid)}
     # Python's tracker of shared memory ends by itself, and gives back what the others left.
-    for member in family:
+    for member in members:
         with suppress(psutil.Error):
             if _TRACKER not in " ".join(member.cmdline()):
                 member.kill()
-    psutil.wait_procs(family, timeout=_GRACE_S)
+    psutil.wait_procs(members, timeout=_GRACE_S)
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
+
+
+def _group(number: int) -> list[psutil.Process]:
+    """List the processes of a group, those whose parent is gone among them."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(ProcessLookupError, PermissionError):
+            if os.getpgid(process.pid) == number:
+                found.append(process)
+    return found
