@@ -153,7 +153,7 @@ def test_the_verdict_has_a_cell_for_each_condition_and_endpoint(tables):
 def test_the_headline_names_what_is_better_and_leaves_out_what_only_calibrates(tables):
     better, rest = verdict_in_cells(example_verdict(tables)).headline
     assert better.startswith("di: better in accuracy-small")
-    assert rest == "No difference found in any primary endpoint: di-after-bandpass."
+    assert rest == "Cannot tell, in any primary endpoint: di-after-bandpass."
 
 
 def test_a_study_without_a_verdict_says_so():

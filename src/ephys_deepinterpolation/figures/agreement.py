@@ -44,7 +44,7 @@ def plot_agreement(
     for axis, (column, label) in zip(axes, labels.items(), strict=True):
         layouts.draw_rows(axis, values, column, names, colours, markers)
         layouts.name_rows(axis, names, reference)
-        axis.set_xlim(left=0)
+        layouts.start_at_zero(axis)
         axis.set_xlabel(label)
     pairs = len(values[["sorter", "other_sorter"]].drop_duplicates())
     layouts.note_recordings(axes[0], values, f"Mean over {style.counted(pairs, 'pair')} of sorters")

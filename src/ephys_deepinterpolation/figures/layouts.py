@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from ephys_deepinterpolation.figures import style
 from ephys_deepinterpolation.figures.intervals import mean_interval
@@ -87,6 +88,14 @@ def draw_rows(
             )
             axis.hlines(row, mean.low, mean.high, color=colours[name], linewidth=1.5)
         axis.plot(mean.value, row, marker=markers[name], color=colours[name], markersize=5)
+
+
+def start_at_zero(axis: Axes) -> None:
+    """Let x begin just left of 0, so that a marker there is whole, and end right of all markers."""
+    high = max(0.0, axis.dataLim.x1)
+    high = high if np.isfinite(high) and high > 0 else 1.0
+    axis.set_xlim(-0.04 * high, 1.08 * high)
+    axis.xaxis.set_major_locator(MaxNLocator(4))
 
 
 def note_recordings(axis: Axes, table: pd.DataFrame, title: str) -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from ephys_deepinterpolation.figures import layouts, style
 
@@ -69,6 +70,8 @@ def plot_phantoms(
             )
         largest = float(rows[present].astype(float).max().max())
         axis.set_xlim(-0.05 * (largest or 1.0), 1.1 * (largest or 1.0))
+        axis.xaxis.set_major_locator(MaxNLocator(3))
+        axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axis.set_xlabel(
             f"Crossings of {threshold:g} deviations\nper channel and second", fontsize=7
         )
@@ -102,7 +105,7 @@ def _draw_sortings(
                 color=colours.get(sorter, style.MUTED),
                 markersize=4,
             )
-    axis.set_xlim(left=-0.5)
+    layouts.start_at_zero(axis)
     broken = int(style.broken(sortings["status"]).sum())
     unfinished = f"\n{style.counted(broken, 'sorting')} came to no end" if broken else ""
     axis.set_xlabel(f"Units that sorters found{unfinished}", fontsize=7)

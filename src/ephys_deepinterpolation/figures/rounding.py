@@ -52,7 +52,7 @@ def plot_rounding(
     for axis, (column, label) in zip(axes, labels.items(), strict=True):
         layouts.draw_rows(axis, table, column, names, colours, markers)
         layouts.name_rows(axis, names, reference)
-        axis.set_xlim(left=min(0.0, axis.get_xlim()[0]))
+        layouts.start_at_zero(axis)
         axis.set_xlabel(label, fontsize=7.5)
     bits = ", ".join(
         f"{dataset}: {rows['gain_uv_per_bit'].astype(float).iloc[0]:.3g}"

@@ -88,6 +88,8 @@ def plot_thresholds(
                 counts = count_by_threshold(table[column], thresholds, side, sortings)
                 axis.plot(thresholds, counts, color=colour)
             _finish(axis, label)
+            if rows[column].isna().all():
+                style.say(axis, "not known of any unit")
         sortings = len(rows[SORTING].drop_duplicates())
         layouts.note_count(axes[0], f"n = {sortings}")
     for axes in panels:

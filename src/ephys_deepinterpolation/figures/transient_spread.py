@@ -77,7 +77,7 @@ def plot_transient_spread(
         ha="left",
     )
     handles = [
-        Line2D([], [], color=colour, label=name)
+        Line2D([], [], color=colour, label=name.replace("_", " "))
         for name, colour in zip(transients, COLOURS, strict=False)
     ]
     handles.append(

@@ -148,5 +148,5 @@ def _headline(rows: Sequence[VerdictRow], endpoints: Sequence[Mapping[str, Any]]
         else:
             unclear.append(row.condition)
     if unclear:
-        lines.append(f"No difference found in any primary endpoint: {', '.join(unclear)}.")
+        lines.append(f"Cannot tell, in any primary endpoint: {', '.join(unclear)}.")
     return lines
