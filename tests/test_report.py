@@ -156,6 +156,18 @@ def test_the_headline_names_what_is_better_and_leaves_out_what_only_calibrates(t
     assert rest == "Cannot tell, in any primary endpoint: di-after-bandpass."
 
 
+@pytest.mark.parametrize(
+    ("found", "line"),
+    [("no difference", "No difference, in any"), ("cannot tell", "Cannot tell, in any")],
+)
+def test_no_difference_and_cannot_tell_are_two_things(tables, found, line):
+    verdict = example_verdict(tables)
+    for entry in verdict["verdicts"]:
+        entry["verdict"] = found
+    names = "di, di-after-bandpass."
+    assert verdict_in_cells(verdict).headline == [f"{line} primary endpoint: {names}"]
+
+
 def test_a_study_without_a_verdict_says_so():
     assert verdict_in_cells({}).rows == []
     assert verdict_in_cells({"verdicts": [], "calibration": []}).headline == []

@@ -130,7 +130,9 @@ def _headline(rows: Sequence[VerdictRow], endpoints: Sequence[Mapping[str, Any]]
     Conditions that only test the scale are left out.
     """
     primary = [place for place, endpoint in enumerate(endpoints) if endpoint["primary"]]
-    lines, unclear = [], []
+    lines: list[str] = []
+    unclear: list[str] = []
+    same: list[str] = []
     for row in rows:
         if row.calibrates:
             continue
@@ -146,7 +148,10 @@ def _headline(rows: Sequence[VerdictRow], endpoints: Sequence[Mapping[str, Any]]
         if parts:
             lines.append(f"{row.condition}: {'; '.join(parts)}.")
         else:
-            unclear.append(row.condition)
+            known = all(row.cells[place].kind in ("no-difference", "none") for place in primary)
+            (same if known else unclear).append(row.condition)
     if unclear:
         lines.append(f"Cannot tell, in any primary endpoint: {', '.join(unclear)}.")
+    if same:
+        lines.append(f"No difference, in any primary endpoint: {', '.join(same)}.")
     return lines
