@@ -179,6 +179,16 @@ def figure_files(name):
     return [f"results/figures/{name}.{suffix}" for suffix in FIGURE_FORMATS]
 
 
+def drawn(stage, names, caption=None):
+    """The files of figures, the SVG of each with its caption in Snakemake's own report."""
+    files = []
+    for name in names:
+        svg, *others = figure_files(name)
+        text = f"../report/{caption or name}.rst"
+        files += [report(svg, caption=text, category=stage), *others]
+    return files
+
+
 denoising_conditions = [name for name in study.conditions if study.model_of(name)]
 other_conditions = [name for name in study.conditions if name != study.reference]
 

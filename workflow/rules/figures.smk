@@ -55,16 +55,6 @@ overviews = [
 ]
 
 
-def drawn(stage, names, caption=None):
-    """The files of figures, the SVG of each with its caption in Snakemake's own report."""
-    files = []
-    for name in names:
-        svg, *others = figure_files(name)
-        text = f"../report/{caption or name}.rst"
-        files += [report(svg, caption=text, category=stage), *others]
-    return files
-
-
 for figure_stage in dict.fromkeys(stage for stage, _, _ in overviews):
     of_stage = {
         name: needed for stage, name, needed in overviews if stage == figure_stage
