@@ -60,7 +60,9 @@ TABLES = {
 NOT_SHOWN = ("contacts", "excerpts", "spectra", "traces", "rasters")
 LARGEST_SVG = 250_000
 """Bytes of a figure that is embedded as it is; a larger one becomes a picture, if it has a PNG."""
-PICTURE_QUALITY = 82
+PICTURE_QUALITY = 72
+PICTURE_WIDTH = 1150
+"""Of WebP, and pixels across: a third more than the widest column of the report."""
 MIME = {".svg": "image/svg+xml", ".png": "image/png"}
 
 
@@ -255,11 +257,13 @@ def _image_uri(path: Path) -> str:
     return data_uri(MIME[path.suffix], path.read_bytes())
 
 
-def _compressed(picture: Path) -> bytes:
+def _compressed(path: Path) -> bytes:
     """Return a picture as WebP, a tenth of the size of a dense figure in any other format."""
     content = io.BytesIO()
-    with Image.open(picture) as image:
-        image.convert("RGB").save(content, "WEBP", quality=PICTURE_QUALITY, method=4)
+    with Image.open(path) as image:
+        picture = image.convert("RGB")
+        picture.thumbnail((PICTURE_WIDTH, 10 * PICTURE_WIDTH))
+        picture.save(content, "WEBP", quality=PICTURE_QUALITY, method=4)
     return content.getvalue()
 
 

@@ -16,7 +16,7 @@ LONGEST_TABLE = 200
 """Rows that are shown of a table."""
 LONGEST_CSV = 300_000
 """Bytes of a CSV file that are embedded as they are; it is compressed beyond."""
-LONGEST_ARCHIVE = 1_000_000
+LONGEST_ARCHIVE = 400_000
 """Bytes of a compressed CSV file that are embedded."""
 CURVES = (
     "noise_transfer",
