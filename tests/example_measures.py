@@ -179,12 +179,15 @@ def _attenuation(generator, true):
     return table.assign(
         expected_peak_uv=size,
         kept_peak=kept,
-        kept_width=1.0,
+        kept_width=np.where(kept * size > 6.0, 1.1, np.nan),
         cosine=np.clip(1 - 3 / size, 0, 1),
         shift_us=generator.normal(0, 3, len(table)),
-        leak_uv=0.3,
+        leak_uv=np.where(size > 40, 3.0, generator.normal(0, 0.3, len(table))),
         leak_distance_um=80.0,
-        echo_uv=0.2,
+        leak_standard_error_uv=0.3,
+        echo_uv=generator.normal(0, 0.2, len(table)),
+        echo_lag_ms=generator.choice([-2.0, 3.0], len(table)),
+        echo_standard_error_uv=0.2,
         standard_error_uv=0.3,
     )
 
@@ -318,9 +321,11 @@ def _correlograms(sorted_):
     return pd.DataFrame(
         [
             row
-            | {"lag_ms": lag, "kind_of": kind, "error": level * np.exp(-abs(lag) / 5), "pairs": 9}
+            | {"lag_ms": lag, "kind_of": kind, "pairs": 9}
+            | {"error": level * np.exp(-abs(lag) / 5), "bias": -level * np.exp(-abs(lag) / 5)}
+            | {"reference_error": 0.05, "reference_bias": -0.02}
             for row in sorted_
-            for kind, level in {"auto": -0.1, "cross": -0.3}.items()
+            for kind, level in {"auto": 0.1, "cross": 0.3}.items()
             for lag in np.linspace(-20, 20, 41)
         ]
     )

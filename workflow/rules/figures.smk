@@ -12,6 +12,8 @@ all_overviews = [
     ("artifacts", "residual_covariance", ["residual_covariance"]),
     ("artifacts", "attenuation", ["attenuation"]),
     ("artifacts", "attenuation_map", ["attenuation"]),
+    ("artifacts", "spike_shape", ["attenuation"]),
+    ("artifacts", "added_signal", ["attenuation"]),
     ("artifacts", "hybrid", ["attenuation"]),
     ("artifacts", "detectability", ["detectability"]),
     ("artifacts", "phantoms", ["noise_alone", "noise_alone_sortings"]),

@@ -15,7 +15,10 @@ COLLISIONS = [
     *("lag_ms", "similarity_low", "similarity_high"),
     *("spikes", "recall", "reference_recall", "pairs"),
 ]
-CORRELOGRAMS = ["lag_ms", "kind_of", "error", "bias", "reference_error", "pairs"]
+CORRELOGRAMS = [
+    *("lag_ms", "kind_of", "error", "bias"),
+    *("reference_error", "reference_bias", "pairs"),
+]
 _LARGEST_LAG_MS = 2.0
 _LAG_BINS = 11
 _SIMILARITY_EDGES = (-1.0, 0.25, 0.5, 0.75, 1.0)
@@ -120,7 +123,7 @@ def measure_correlograms(
     pandas.DataFrame
         One row per lag and kind_of: lag_ms (middle of the bin), kind_of (`auto`, `cross`), error,
         bias (the same, of the signed difference: below 0 where spikes are missing), reference_error
-        (of the reference, for the same units), pairs (units, or pairs of them).
+        and reference_bias (of the reference, for the same units), pairs (units, or pairs of them).
     """
     if truth.sorting is None or not units:
         return pd.DataFrame(columns=CORRELOGRAMS)
@@ -145,6 +148,7 @@ def measure_correlograms(
                     "error": np.abs(found[pairs]).sum(axis=0) / level,
                     "bias": found[pairs].sum(axis=0) / level,
                     "reference_error": np.abs(reference_found[pairs]).sum(axis=0) / level,
+                    "reference_bias": reference_found[pairs].sum(axis=0) / level,
                     "pairs": int(pairs.sum()),
                 }
             )
