@@ -77,6 +77,7 @@ def example_tables(
         "noise_parts": _noise_parts(generator, datasets, conditions),
         "traces": _traces(generator, datasets, conditions, channels),
         "models": models,
+        "model_uses": _model_uses(models),
         "training": training,
         "effects": effects,
     }
@@ -319,6 +320,13 @@ def _models(datasets, trained):
     )
 
 
+def _model_uses(models):
+    """Every model is used where it was trained, and nowhere else."""
+    uses = models[["dataset", "kind", "replicate", "condition", "model"]]
+    homes = {"trained_on": "dataset", "trained_replicate": "replicate", "trained_for": "condition"}
+    return uses.assign(**{home: uses[column] for home, column in homes.items()})
+
+
 def _effects(units):
     """Effects on accuracy in two bands and on well-detected units, in every scope."""
     asked = units[~units["background"]].assign(detected=units["well_detected"].astype(float))
@@ -355,7 +363,16 @@ def _effects(units):
                         | _effect(group)
                     )
     columns = ["dataset", "kind", "sorter", "condition", "endpoint", "measure", "primary"]
-    columns += ["effect", "low", "high", "p", "p_holm", "standardized", "detectable"]
+    columns += [
+        "reference_value",
+        "effect",
+        "low",
+        "high",
+        "p",
+        "p_holm",
+        "standardized",
+        "detectable",
+    ]
     columns += ["repeat_spread", "units", "recordings", "left_out", "tuned"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -388,6 +405,7 @@ def _effect(group):
     p = math.erfc(abs(effect) / error / math.sqrt(2)) if error > 0 else np.nan
     recordings = group.loc[paired.index, ["dataset", "replicate"]].drop_duplicates()
     return {
+        "reference_value": 0.5,
         "effect": effect,
         "low": effect - 2 * error,
         "high": effect + 2 * error,

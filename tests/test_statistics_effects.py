@@ -402,3 +402,11 @@ def test_holm_corrects_the_primary_endpoints_of_judged_conditions_over_all_datas
     assert len(family) == 4
     assert family["p_holm"].to_numpy() == pytest.approx(holm(family["p"].to_numpy()))
     assert effects.drop(family.index)["p_holm"].isna().all()
+
+
+def test_the_reference_value_is_what_the_effect_is_added_to():
+    units = pd.concat([recording([0.2, 0.2]), recording([0.1], replicate=1)])
+    row = overall(units)
+    means = units.groupby(["condition", "replicate"])["accuracy"].mean()
+    assert row["reference_value"] == pytest.approx(means["raw"].mean())
+    assert row["reference_value"] + row["effect"] == pytest.approx(means["denoised"].mean())

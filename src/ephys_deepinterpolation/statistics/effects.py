@@ -21,7 +21,17 @@ _RECORDING = ["dataset", "replicate"]
 _SORTING = [*_RECORDING, "sorter", "repeat"]
 _PAIR = [name for name in OBSERVED if name not in ("kind", "condition")]
 COLUMNS = ["endpoint", "measure", "primary", "condition", "dataset", "kind", "sorter"]
-COLUMNS += ["effect", "low", "high", "p", "p_holm", "standardized", "detectable", "repeat_spread"]
+COLUMNS += [
+    "reference_value",
+    "effect",
+    "low",
+    "high",
+    "p",
+    "p_holm",
+    "standardized",
+    "detectable",
+    "repeat_spread",
+]
 COLUMNS += ["units", "recordings", "left_out", "tuned"]
 
 
@@ -114,9 +124,8 @@ def _effects_of(
             if made.empty:
                 continue
             name = derive_seed(seed, endpoint.name, condition, dataset, sorter)
-            estimate = _estimate(
-                (inside[condition] - inside[reference]).dropna(), np.random.default_rng(name)
-            )
+            pairs = inside[[condition, reference]].dropna()
+            estimate = _estimate(pairs[condition] - pairs[reference], np.random.default_rng(name))
             if not MEASURES[endpoint.measure].of_units:
                 estimate["units"] = None
             rows.append(
@@ -128,6 +137,7 @@ def _effects_of(
                     "dataset": dataset,
                     "kind": kinds.get(dataset, ALL),
                     "sorter": sorter or None,
+                    "reference_value": _by_recording(_by_unit(pairs[reference])).mean(),
                     **estimate,
                     "repeat_spread": repeat_spread,
                     "left_out": int(made.any(axis=1).sum()),
@@ -162,9 +172,13 @@ def _by_unit(difference: pd.Series) -> pd.Series:
     return by_sorter.groupby([*_RECORDING, "unit"]).mean()
 
 
+def _by_recording(units: pd.Series) -> pd.Series:
+    return units.groupby(_RECORDING).mean()
+
+
 def _estimate(difference: pd.Series, random: np.random.Generator) -> dict[str, object]:
     units = _by_unit(difference)
-    recordings = units.groupby(_RECORDING).mean()
+    recordings = _by_recording(units)
     independent = (recordings if len(recordings) > 1 else units).to_numpy()
     estimate = estimate_mean(independent, random)
     deviation = float(independent.std(ddof=1)) if len(independent) > 1 else np.nan
@@ -188,10 +202,9 @@ def _repeat_spread(values: pd.Series) -> float:
     """
     repeats = _side_by_side(values, "repeat")
     effects = [
-        _by_unit(pd.concat({0: repeats[one] - repeats[other]}, names=["repeat"]).dropna())
-        .groupby(_RECORDING)
-        .mean()
-        .mean()
+        _by_recording(
+            _by_unit(pd.concat({0: repeats[one] - repeats[other]}, names=["repeat"]).dropna())
+        ).mean()
         for one, other in combinations(repeats.columns, 2)
     ]
     if not effects:

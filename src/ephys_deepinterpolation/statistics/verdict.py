@@ -109,7 +109,16 @@ def _entry(
         "condition": row["condition"],
         **{
             name: _number(row[name])
-            for name in ("effect", "low", "high", "p", "p_holm", "standardized", "detectable")
+            for name in (
+                "reference_value",
+                "effect",
+                "low",
+                "high",
+                "p",
+                "p_holm",
+                "standardized",
+                "detectable",
+            )
         },
         "repeat_spread": _number(row["repeat_spread"]),
         "units": None if pd.isna(row["units"]) else int(row["units"]),
@@ -168,7 +177,8 @@ def _sentence(
     }[verdict]
     if pd.isna(row["effect"]):
         return f"{lead}; there is no pair to compare.{_left_out(row)}"
-    sentence = f"{lead} {_effect(row, endpoint)}; {_rests_on(row, sorters)}."
+    base = f"from {row['reference_value']:.3g} in {reference}"
+    sentence = f"{lead} {_effect(row, endpoint)}, {base}; {_rests_on(row, sorters)}."
     if verdict == "cannot tell" and row["p"] < _LEVEL:
         sentence += f" After correction for {tests} tests p is {_p(row):.2g}."
     elif verdict == "cannot tell" and not pd.isna(row["detectable"]):
