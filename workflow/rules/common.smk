@@ -174,6 +174,29 @@ def trained_models(condition):
     return files
 
 
+def model_use(dataset, replicate, condition, model):
+    """A model that a condition denoises with, and where it was trained, if it was."""
+    row = {"dataset": dataset, "kind": study.datasets[dataset].kind}
+    row.update({"replicate": replicate, "condition": condition, "model": model})
+    if "pretrained" not in study.models[model]:
+        path = Path(model_file(model, dataset, replicate, condition))
+        trained_on, trained_replicate, _, trained_for = path.parts[2:6]
+        row.update({"trained_on": trained_on, "trained_for": trained_for})
+        row["trained_replicate"] = int(trained_replicate)
+    return row
+
+
+def model_uses():
+    """Which model each condition of each dataset denoises with."""
+    return [
+        model_use(dataset, replicate, condition, model)
+        for dataset in study.datasets
+        for condition in conditions_of(dataset)
+        if (model := study.model_of(condition))
+        for replicate in replicates_of(dataset)
+    ]
+
+
 def figure_files(name):
     """The files of a figure, one per format."""
     return [f"results/figures/{name}.{suffix}" for suffix in FIGURE_FORMATS]

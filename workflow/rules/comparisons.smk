@@ -74,6 +74,7 @@ table_parts = {
         for condition in conditions_of(dataset)
     ],
     "models": [str(Path(model).with_name("summary.csv")) for model in all_models],
+    "model_uses": ["results/models/uses.csv"] if denoising_conditions else [],
     "training": [str(Path(model).with_name("history.csv")) for model in all_models],
 }
 

@@ -35,7 +35,7 @@ all_overviews = [
     ("statistics", "effects_by_dataset", ["effects"]),
     ("statistics", "effects_by_sorter", ["effects"]),
     ("statistics", "gain_noise", ["effects", "recordings"]),
-    ("statistics", "training_gain", ["models", "effects"]),
+    ("statistics", "training_gain", ["models", "effects", "model_uses"]),
 ]
 
 # What a study cannot show is not drawn: tables it does not make, and these.

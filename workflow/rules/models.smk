@@ -43,3 +43,19 @@ rule train:
         "Train {wildcards.model} on {wildcards.dataset} for the condition {wildcards.condition}"
     script:
         "../scripts/train.py"
+
+
+rule list_model_uses:
+    output:
+        "results/models/uses.csv",
+    log:
+        "results/logs/models/uses.log",
+    localrule: True
+    conda:
+        "../../envs/report.yaml"
+    params:
+        uses=model_uses(),
+    message:
+        "Write down which model each condition denoises with"
+    script:
+        "../scripts/list_model_uses.py"

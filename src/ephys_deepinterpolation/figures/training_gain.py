@@ -11,14 +11,37 @@ from ephys_deepinterpolation.figures import style
 from ephys_deepinterpolation.figures.effects import effect_interval
 from ephys_deepinterpolation.figures.gain_noise import effects_of_datasets
 
-MODEL = ["dataset", "condition"]
 COLUMNS = {"training_frames": "Frames of training data", "steps": "Optimiser steps"}
+HOME = {"dataset": "trained_on", "replicate": "trained_replicate", "condition": "trained_for"}
+
+
+def training_of_conditions(models: pd.DataFrame, model_uses: pd.DataFrame) -> pd.DataFrame:
+    """Return how the model of each condition was trained, wherever that was.
+
+    Parameters
+    ----------
+    models : DataFrame, one row per trained model
+        The table `models`.
+    model_uses : DataFrame, one row per condition x dataset x replicate
+        The table `model_uses`.
+
+    Returns
+    -------
+    DataFrame, one row per dataset and condition that denoises with a trained model
+        `dataset`, `condition`, `training_frames`, `steps`; means over replicates.
+    """
+    homes = models.rename(columns=HOME)[[*HOME.values(), "model", *COLUMNS]]
+    uses = model_uses.dropna(subset=["trained_on"]).astype({"trained_replicate": int})
+    found = uses.merge(homes, on=[*HOME.values(), "model"]).astype(dict.fromkeys(COLUMNS, float))
+    keys = ["dataset", "condition"]
+    return found.groupby(keys, sort=False)[list(COLUMNS)].mean().reset_index()
 
 
 @style.styled
 def plot_training_gain(
     models: pd.DataFrame,
     effects: pd.DataFrame,
+    model_uses: pd.DataFrame | None = None,
     reference: str | None = None,
     conditions: Sequence[str] | None = None,
 ) -> Figure:
@@ -30,6 +53,8 @@ def plot_training_gain(
         The table `models`; `training_frames` and `steps` are counts.
     effects : DataFrame
         The table `effects`; the first endpoint of accuracy by dataset is drawn.
+    model_uses : DataFrame, optional
+        The table `model_uses`; without it, each model is drawn only where it was trained.
     reference : str, optional
         The reference condition, which is subtracted.
     conditions : sequence of str, optional
@@ -45,9 +70,9 @@ def plot_training_gain(
         return style.notice("Nothing to compare: no trained model has an effect on accuracy.")
     endpoint = style.in_order(rows["endpoint"])[0]
     rows = rows[rows["endpoint"] == endpoint]
-    trained = models.astype(dict.fromkeys(COLUMNS, float))
-    means = trained.groupby(MODEL, sort=False)[list(COLUMNS)].mean().reset_index()
-    joined = rows.merge(means, on=MODEL)
+    if model_uses is None:
+        model_uses = models.assign(**{home: models[column] for column, home in HOME.items()})
+    joined = rows.merge(training_of_conditions(models, model_uses), on=["dataset", "condition"])
     if joined.empty:
         return style.notice("Nothing to compare: no trained model has an effect on accuracy.")
     known = style.study_conditions(rows, conditions)
@@ -62,7 +87,9 @@ def plot_training_gain(
             shift = 1.02 ** (place - (len(names) - 1) / 2)
             for _, row in joined[joined["condition"] == name].iterrows():
                 # No steps at all, of a model that was solved for, has no place on a log axis.
-                x = shift * max(float(row[column]), 1.0)
+                if not row[column] > 0:
+                    continue
+                x = shift * float(row[column])
                 interval = effect_interval(row)
                 if interval is not None:
                     axis.vlines(x, *interval, color=colours[name], linewidth=0.9)

@@ -39,7 +39,7 @@ STAGES = {
 }
 TABLES = {
     "datasets": ("recordings", "true_units"),
-    "models": ("models", "training"),
+    "models": ("models", "model_uses", "training"),
     "conditions": ("noise", "noise_parts"),
     "artifacts": (
         "noise_transfer",
