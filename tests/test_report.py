@@ -16,7 +16,11 @@ from ephys_deepinterpolation.figures.noise import plot_noise
 from ephys_deepinterpolation.report import ReportFigure, caption_html, write_report
 from ephys_deepinterpolation.report.tables import LONGEST_CSV, html_table
 from ephys_deepinterpolation.report.verdict import verdict_in_cells
-from ephys_deepinterpolation.report.words import sortings_in_trouble
+from ephys_deepinterpolation.report.words import (
+    models_not_beaten,
+    sorters_stopped_by_noise,
+    sortings_in_trouble,
+)
 from example_tables import CONDITIONS, example_tables, example_verdict
 
 CAPTIONS = Path(__file__).parents[1] / "workflow" / "report"
@@ -112,6 +116,22 @@ def test_a_sorting_without_result_is_told_in_words_with_how_many_of_its_runs(sta
     runs["status"] = ["ok", status, status]
     sortings = runs.assign(dataset="tissue", condition="raw", sorter="lupin")
     assert sortings_in_trouble({"sortings": sortings}) == [f"{words}, in 2 of 3 runs: no"]
+
+
+def test_sorters_that_fail_on_noise_alone_are_told_and_those_that_find_nothing_there_are_not(html):
+    runs = pd.DataFrame({"condition": ["raw", "di", "oracle"], "error": ["no", "no", None]})
+    runs["status"] = ["failed", "failed", "empty"]
+    sortings = runs.assign(dataset="tissue", sorter="lupin")
+    sentence = "lupin failed on the noise alone of tissue, after raw and di: no"
+    assert sorters_stopped_by_noise({"noise_alone_sortings": sortings}) == [sentence]
+    assert sorters_stopped_by_noise({"noise_alone_sortings": sortings.iloc[2:]}) == []
+    assert "mountainsort5 failed on the noise alone of np2-synthetic" in Reader(html).boxes[0]
+
+
+def test_linear_interpolation_is_not_held_against_itself(tables):
+    models = tables["models"].assign(linear_loss=np.nan)
+    assert "no linear baseline" in models_not_beaten({"models": models})[0]
+    assert models_not_beaten({"models": models.assign(steps=0)}) == []
 
 
 def test_figures_are_embedded_with_their_caption(html, figure):

@@ -359,6 +359,17 @@ def test_sortings_say_what_failed_and_what_has_no_truth():
     assert "sorted, no ground truth" in written
 
 
+def test_a_bar_of_several_sortings_counts_what_became_of_the_others():
+    sortings = example_tables(replicates=4, with_recorded=False)["sortings"]
+    chosen = sortings[(sortings["condition"] == "di") & (sortings["sorter"] == SORTERS[0])].index
+    sortings.loc[chosen[:3], "status"] = ["out_of_memory", "timeout", "timeout"]
+    sortings.loc[chosen[:3], "sorted_units"] = None
+    written = texts(plot_sortings(sortings, "raw", CONDITIONS))
+    found = int(sortings.loc[chosen[3], "sorted_units"])
+    assert f"{found}; 2 T, 1 M" in written.replace("*", "")
+    assert "T timeout, M out of memory" in written
+
+
 def test_traces_share_one_symmetric_scale_and_show_the_difference(synthetic):
     traces = of_first(synthetic["traces"])
     figure = plot_traces(traces, "raw", "di", CONDITIONS)

@@ -6,6 +6,7 @@ import pytest
 
 from ephys_deepinterpolation import plot_loss
 from ephys_deepinterpolation.figures import style
+from ephys_deepinterpolation.figures.training_gain import training_of_conditions
 
 HISTORY = pd.DataFrame(
     {
@@ -59,6 +60,35 @@ def test_a_network_that_does_not_beat_linear_interpolation_is_said_to(loss, warn
     figure = plot_loss(HISTORY, SUMMARY | {"validation_loss": loss})
     (axis,) = figure.axes
     assert any("does not beat it" in text.get_text() for text in axis.texts) == warned
+
+
+def test_linear_interpolation_is_not_blamed_for_lacking_what_it_is():
+    summary = {name: value for name, value in SUMMARY.items() if name != "linear_loss"}
+    for steps, text in ((500, "no linear baseline"), (0, "linear interpolation itself")):
+        (axis,) = plot_loss(HISTORY, summary | {"steps": steps}).axes
+        assert any(text in artist.get_text() for artist in axis.texts)
+
+
+def test_a_condition_that_uses_a_model_of_another_dataset_has_the_training_of_that_model():
+    models = pd.DataFrame({"model": ["tuned", "base"], "steps": [500, 4000]})
+    models = models.assign(
+        dataset="tissue", replicate=0, condition="di", training_frames=[10_000, 90_000]
+    )
+    home = {"trained_on": "tissue", "trained_replicate": 0.0, "trained_for": "di"}
+    uses = pd.DataFrame(
+        [
+            {"dataset": "tissue", "condition": "di", "model": "tuned"} | home,
+            {"dataset": "slice", "condition": "di-short", "model": "tuned"} | home,
+            {"dataset": "slice", "condition": "di", "model": "base"} | home,
+            {"dataset": "slice", "condition": "given", "model": "file"},
+        ]
+    )
+    found = training_of_conditions(models, uses).set_index(["dataset", "condition"])
+    assert found["steps"].to_dict() == {
+        ("tissue", "di"): 500,
+        ("slice", "di-short"): 500,
+        ("slice", "di"): 4000,
+    }
 
 
 def test_a_model_without_a_history_says_so():

@@ -20,6 +20,8 @@ CLASSES = {
     "false_positive": ("false positive", "#a33c00"),
 }
 OTHER = ("other", "#c9c9c9")
+LETTERS = {"failed": "F", "timeout": "T", "out_of_memory": "M", "empty": "N"}
+"""Of what became of some of the sortings that a bar is the mean of."""
 UNKNOWN = ("sorted, no ground truth", "#8f8f8f")
 
 
@@ -85,7 +87,8 @@ def plot_sortings(
     keys = style.dataset_sorter_panels(table)
     height = max(0.9, 0.22 * len(names)) + 0.9
     columns = 2 if len(keys) in (1, 2, 4) else 3
-    figure, axes = style.panels(len(keys), columns, height, extra_height=0.4, sharey=True)
+    several = bool((table.groupby(["dataset", "condition", "sorter"]).size() > 1).any())
+    figure, axes = style.panels(len(keys), columns, height, extra_height=0.6, sharey=True)
     drawn: list[str] = []
     overlaps = False
     for axis, (dataset, sorter) in zip(axes, keys, strict=True):
@@ -100,7 +103,12 @@ def plot_sortings(
         of_dataset = table.loc[table["dataset"] == dataset, ["sorted_units", "true_units"]]
         largest = np.nanmax(of_dataset.to_numpy(float, na_value=np.nan), initial=1.0)
         axis.set_xlim(0, 1.25 * float(largest))
-    style.outside_legend(figure, _legend_handles(drawn, sortings, overlaps), columns=4)
+    present = [status for status in LETTERS if (sortings["status"] == status).any()]
+    if several and present:
+        letters = (f"{LETTERS[status]} {style.fate(status)}" for status in present)
+        title = f"Of the sortings of a bar: {', '.join(letters)}"
+        figure.suptitle(title, x=0.01, ha="left", fontsize=7.5, color=style.WARNING)
+    style.outside_legend(figure, _legend_handles(drawn, table, several, overlaps), columns=4)
     return figure
 
 
@@ -136,12 +144,11 @@ def _draw_panel(axis: Axes, rows: pd.DataFrame, names: Sequence[str]) -> tuple[l
 def _write_total(
     axis: Axes, position: int, total: float, rows: pd.DataFrame, overlap: bool
 ) -> None:
-    is_broken = style.broken(rows["status"])
-    failed = int(is_broken.sum())
-    ran = rows[~is_broken]
+    ran = rows[~style.broken(rows["status"])]
+    fates = rows.loc[rows["status"] != "ok", "status"].value_counts()
     if ran.empty:
-        fates = ", ".join(style.in_order(style.fate(status) for status in rows["status"]))
-        axis.text(0, position, f" {fates}", color=style.WARNING, va="center", fontsize=7.5)
+        words = ", ".join(style.fate(status) for status in fates.index)
+        axis.text(0, position, f" {words}", color=style.WARNING, va="center", fontsize=7.5)
         return
     text = f"{total:g}" if len(ran) == 1 else f"{total:.1f}"
     text += "*" if overlap else ""
@@ -149,9 +156,10 @@ def _write_total(
         totals = ran["sorted_units"].fillna(0).to_numpy(float)
         axis.scatter(totals, [position] * len(totals), s=6, color="black", linewidth=0, zorder=3)
         total = max(total, float(totals.max()))
-    if failed:
-        text = f"{text}, {failed} failed"
-    colour = style.WARNING if failed or total == 0 else "black"
+    if len(rows) > 1 and len(fates):
+        counts = (f"{number} {LETTERS[str(status)]}" for status, number in fates.items())
+        text = f"{text}; {', '.join(counts)}"
+    colour = style.WARNING if len(fates) else "black"
     axis.annotate(
         text,
         (total, position),
@@ -165,7 +173,7 @@ def _write_total(
 
 
 def _legend_handles(
-    drawn: Sequence[str], sortings: pd.DataFrame, overlaps: bool
+    drawn: Sequence[str], sortings: pd.DataFrame, several: bool, overlaps: bool
 ) -> list[Patch | Line2D]:
     handles: list[Patch | Line2D] = [
         Patch(color=colour, label=label)
@@ -174,7 +182,7 @@ def _legend_handles(
     ]
     if sortings["true_units"].notna().any():
         handles.append(Line2D([], [], color="black", linestyle="--", label="true units"))
-    if (sortings.groupby(["dataset", "condition", "sorter"]).size() > 1).any():
+    if several:
         handles.append(
             Line2D([], [], color="black", marker=".", linestyle="none", label="one sorting")
         )

@@ -47,7 +47,7 @@ def plot_loss(history: pd.DataFrame, summary: Mapping[str, Any]) -> Figure:
     axis = figure.subplots()
     colour = style.CONDITION_COLOURS[0]
     _draw_curves(axis, history, colour)
-    models = pd.DataFrame([summary]).reindex(columns=["validation_loss", *BASELINES])
+    models = pd.DataFrame([summary]).reindex(columns=["validation_loss", "steps", *BASELINES])
     handles = _curve_handles(colour)
     for column, (line, label) in BASELINES.items():
         value = models[column].iloc[0]
@@ -186,6 +186,8 @@ def _choose_scale(axis: Axes, training: pd.DataFrame, models: pd.DataFrame) -> N
 
 
 def _verdict(models: pd.DataFrame) -> tuple[str, bool]:
+    if "steps" in models and len(models) and (models["steps"] == 0).all():
+        return "linear interpolation itself, solved for without steps", False
     rows = models.dropna(subset=["validation_loss", "linear_loss"])
     if rows.empty:
         return "no linear baseline", True

@@ -163,6 +163,7 @@ def render_report(
         compared=words.what_was_compared(filled, reference),
         pipelines=words.pipelines_in_words(config),
         trouble=words.sortings_in_trouble(filled),
+        stopped_by_noise=words.sorters_stopped_by_noise(filled),
         sorted_anything="sortings" in filled,
         tuned=words.tuned_conditions(filled),
         unrepeatable=words.unrepeatable_sorters(filled),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from ephys_deepinterpolation.figures.style import in_order, is_true
+from ephys_deepinterpolation.figures.style import broken, in_order, is_true
 from ephys_deepinterpolation.predictability import COPIES_NOISE
 
 TROUBLE = {
@@ -90,6 +90,25 @@ def sortings_in_trouble(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     return [text for _, text in sorted(sentences, key=lambda sentence: sentence[0])]
 
 
+def sorters_stopped_by_noise(tables: Mapping[str, pd.DataFrame]) -> list[str]:
+    """Return a sentence for each sorter that came to no end on noise without spikes."""
+    if "noise_alone_sortings" not in tables:
+        return []
+    sortings = tables["noise_alone_sortings"]
+    sentences = []
+    stopped = sortings[broken(sortings["status"])]
+    for key, rows in stopped.groupby(["dataset", "sorter", "status"], sort=False):
+        dataset, sorter, status = (str(part) for part in key)
+        errors = in_order(rows["error"])
+        because = f": {errors[0]}" if errors else ""
+        after = _listed(in_order(rows["condition"]))
+        words = TROUBLE.get(status, status)
+        sentences.append(
+            f"{sorter} {words} on the noise alone of {dataset}, after {after}{because}"
+        )
+    return sentences
+
+
 def tuned_conditions(tables: Mapping[str, pd.DataFrame]) -> list[tuple[str, str]]:
     """Return (dataset, condition) whose model was trained on the recording it is judged on."""
     found: dict[tuple[str, str], None] = {}
@@ -112,9 +131,11 @@ def unrepeatable_sorters(tables: Mapping[str, pd.DataFrame]) -> list[str]:
 
 
 def models_not_beaten(tables: Mapping[str, pd.DataFrame]) -> list[str]:
-    """Return a sentence for each model that is no better than linear interpolation."""
+    """Return a sentence for each network that is no better than linear interpolation."""
     notes = []
     for where, rows in _trained_models(tables):
+        if (rows["steps"] == 0).all():
+            continue
         judged = rows.dropna(subset=["validation_loss", "linear_loss"])
         worse = judged[judged["validation_loss"] >= judged["linear_loss"]]
         if judged.empty:
