@@ -285,6 +285,7 @@ def spread_scale(axis: Axes, values: Iterable[float]) -> None:
         axis.set_xlim(low / 1.3, high * 1.3)
     else:
         axis.set_xlim(0.0, 1.1 * high)
+        axis.xaxis.set_major_formatter(FuncFormatter(_plain_number))
 
 
 def wrapped(name: str, width: int = 13) -> str:
