@@ -39,13 +39,14 @@ def plot_agreement(
     names = style.in_order(values["condition"], known)
     colours = style.condition_colours(known, reference)
     markers = style.condition_markers(known, reference)
-    figure, axes = layouts.row_panels(names, 2, 2)
+    figure, axes = layouts.row_panels(names, 2, 2, extra_height=0.25)
     labels = {"share": "Share of units both sorters found", "matched": "Units both sorters found"}
     for axis, (column, label) in zip(axes, labels.items(), strict=True):
-        layouts.draw_rows(axis, values, column, names, colours, markers)
+        layouts.draw_rows(axis, values, column, names, colours, markers, reference)
         layouts.name_rows(axis, names, reference)
         layouts.start_at_zero(axis)
         axis.set_xlabel(label)
     pairs = len(values[["sorter", "other_sorter"]].drop_duplicates())
     layouts.note_recordings(axes[0], values, f"Mean over {style.counted(pairs, 'pair')} of sorters")
+    style.outside_legend(figure, layouts.ring_handles(reference, names))
     return figure

@@ -132,7 +132,8 @@ def _plot_each_condition(
     asked: pd.DataFrame, reference: str | None, conditions: Sequence[str] | None
 ) -> Figure:
     keys = ["dataset", "replicate", "unit", "condition", "peak_uv"]
-    means = style.mean_of_repeats(asked, keys, "accuracy")
+    judged = asked.dropna(subset=["accuracy"])
+    means = style.mean_of_repeats(judged, keys, "accuracy")
     known = style.study_conditions(asked, conditions)
     colours = style.condition_colours(known, reference)
     markers = style.condition_markers(known, reference)
@@ -141,16 +142,18 @@ def _plot_each_condition(
     edges = amplitude_edges(distinct["peak_uv"].to_numpy(float))
     figure, panels = layouts.small_multiples(names, colours, panel_height=1.6, extra_height=0.4)
     for name, (axis,) in zip(names, panels, strict=True):
-        for shown, shift in ((reference, 1 / _SHIFT), (name, _SHIFT)):
-            rows = means[means["condition"] == shown]
-            if shown is not None and len(rows):
-                _draw_condition(axis, rows, edges, shift, colours[shown], markers[shown])
+        rows, beside = (
+            style.mean_of_repeats(part, keys, "accuracy")
+            for part in layouts.beside_reference(judged, name, reference)
+        )
+        if reference is not None and len(beside):
+            _draw_condition(axis, beside, edges, 1 / _SHIFT, colours[reference], markers[reference])
+        _draw_condition(axis, rows, edges, _SHIFT, colours[name], markers[name])
         axis.set_xscale("log")
         style.log_ticks(axis.xaxis)
         axis.tick_params(labelsize=6.5)
         axis.set_ylim(-0.03, 1.03)
-        count = int((means["condition"] == name).sum())
-        layouts.note_count(axis, f"n = {count}")
+        layouts.note_count(axis, f"n = {len(rows)}")
     layouts.label_outer(panels, "Peak of the true unit (µV)", "Accuracy")
     figure.suptitle(
         f"{style.counted(asked['dataset'].nunique(), 'dataset')} pooled, mean of "
@@ -159,7 +162,7 @@ def _plot_each_condition(
         ha="left",
     )
     if reference is not None:
-        label = f"{reference}, for comparison"
+        label = f"{reference}, the same sortings"
         colour = colours[reference]
         handle = Line2D([], [], color=colour, marker=markers[reference], markersize=4, label=label)
         style.outside_legend(figure, [handle])

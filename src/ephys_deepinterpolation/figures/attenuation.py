@@ -43,21 +43,26 @@ def kept_by_bin(attenuation: pd.DataFrame, column: str, edges: Sequence[float]) 
     Returns
     -------
     DataFrame, one row per condition
-        One column per bin that holds a unit, named by its bounds and its number of units.
+        One column per bin that holds a unit, named by its bounds and its number of units, a
+        range where a condition does not exist for every recording.
     """
     values = attenuation[column].astype(float)
     member = pd.cut(values, list(edges), right=False, labels=False)
     columns = {}
+    conditions = attenuation["condition"].unique()
     for index, (low, high) in enumerate(itertools.pairwise(edges)):
         rows = attenuation[member == index]
         if rows.empty:
             continue
-        units = len(rows[[*layouts.RECORDING, "unit"]].drop_duplicates())
+        each = rows[[*layouts.RECORDING, "condition", "unit"]].drop_duplicates()
+        units = each.groupby("condition").size().reindex(conditions, fill_value=0)
+        least, most = units.min(), units.max()
+        number = f"{most}" if least == most else f"{least}–{most}"
         name = (
             f"≥ {low:g}" if np.isinf(high) else f"< {high:g}" if low == 0 else f"{low:g}–{high:g}"
         )
         kept = rows.groupby("condition", sort=False)["kept_peak"]
-        columns[f"{name}\nn = {units}"] = kept.median().astype(float)
+        columns[f"{name}\nn = {number}"] = kept.median().astype(float)
     return pd.DataFrame(columns)
 
 
@@ -103,7 +108,7 @@ def plot_attenuation(
     bar = figure.colorbar(image, ax=list(axes), extend="both", pad=0.01, aspect=20)
     bar.set_label("Peak kept")
     bar.set_ticks([0.4, 0.6, 0.8, 1.0, 1.15, 1.3])
-    recordings = style.counted(len(values[layouts.RECORDING].drop_duplicates()), "recording")
+    recordings = layouts.count_recordings(values)
     title = f"Share of the peak kept, median over true units; {recordings}"
     figure.suptitle(title, x=0.01, ha="left")
     return figure

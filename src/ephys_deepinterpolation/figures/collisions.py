@@ -69,19 +69,17 @@ def plot_collisions(
     edges = list(bins.itertuples(index=False, name=None))
     shades = mpl.colormaps["viridis"](np.linspace(0.0, 0.85, len(edges)))
     figure, panels = layouts.small_multiples(names, style.condition_colours(known, reference))
-    beside = values[values["condition"] == reference]
     for name, (axis,) in zip(names, panels, strict=True):
-        rows = values[values["condition"] == name]
+        rows, beside = layouts.beside_reference(values, name, reference)
         for (low, high), shade in zip(edges, shades, strict=True):
             here = {"similarity_low": low, "similarity_high": high}
-            if name != reference:
-                _draw(axis, style.rows_of(beside, here), shade, ":", 0.9)
+            _draw(axis, style.rows_of(beside, here), shade, ":", 0.9)
             _draw(axis, style.rows_of(rows, here), shade, "-", 1.3)
         axis.set_ylim(-0.03, 1.05)
         spikes = rows["spikes"].astype(float).sum()
         layouts.note_count(axis, f"n = {spikes:.0f}")
     layouts.label_outer(panels, "Lag (ms)", "Recall")
-    recordings = style.counted(len(values[layouts.RECORDING].drop_duplicates()), "recording")
+    recordings = layouts.count_recordings(values)
     figure.suptitle(
         f"Recall of overlapping spikes, {recordings}, all sorters; n = spikes", x=0.01, ha="left"
     )
@@ -89,8 +87,8 @@ def plot_collisions(
         Line2D([], [], color=shade, label=f"similarity {low:g} to {high:g}")
         for (low, high), shade in zip(edges, shades, strict=True)
     ]
-    if not beside.empty and len(names) > 1:
-        label = f"{reference}, for comparison"
+    if reference in names and len(names) > 1:
+        label = f"{reference}, the same sortings"
         handles.append(Line2D([], [], color="black", linestyle=":", label=label))
     style.outside_legend(figure, handles, columns=4)
     return figure

@@ -64,7 +64,7 @@ def plot_correlograms(
         for axis in alike:
             axis.set_ylim(min(lows), max(highs))
     layouts.label_outer(panels, "Lag (ms)", list(PANELS.values()))
-    recordings = style.counted(len(values[layouts.RECORDING].drop_duplicates()), "recording")
+    recordings = layouts.count_recordings(values)
     figure.suptitle(f"Error of correlograms; n = {recordings}, all sorters", x=0.01, ha="left")
     handles = [
         Line2D([], [], color=colour, label=f"{kind}-correlograms") for kind, colour in KINDS.items()

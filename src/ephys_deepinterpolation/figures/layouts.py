@@ -12,13 +12,22 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from ephys_deepinterpolation.figures import style
 from ephys_deepinterpolation.figures.intervals import mean_interval
 
 RECORDING = ["dataset", "replicate"]
+SORTING = [*RECORDING, "sorter", "other_sorter", "repeat"]
+"""Columns by which two rows are of the same recording, sorted in the same way."""
 ROW_HEIGHT = 0.2
+RING: dict[str, Any] = {
+    "marker": "o",
+    "markerfacecolor": "none",
+    "markeredgewidth": 0.7,
+    "linestyle": "none",
+}
 LONGEST_TITLE = 17
 """Letters of a name that fit above a small panel."""
 
@@ -60,6 +69,39 @@ def name_rows(axis: Axes, names: Sequence[str], reference: str | None = None) ->
             label.set_fontweight("bold")
 
 
+def beside_reference(
+    table: pd.DataFrame, name: str, reference: str | None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rows of a condition and those of the reference, of the same recordings.
+
+    A condition need not exist for every dataset, and a sorter may fail with one condition alone:
+    means over all that there is would compare one set of recordings with another.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With `condition`, `dataset`, `replicate`, maybe `sorter`, `other_sorter` and `repeat`.
+    name : str
+        The condition.
+    reference : str or None
+        The reference condition.
+
+    Returns
+    -------
+    DataFrame, DataFrame
+        Rows of the recordings (sorters, repeats) that both have. Where they share none, or the
+        condition is the reference: all rows of the condition, and no row.
+    """
+    rows = table[table["condition"] == name]
+    others = table[table["condition"] == reference]
+    keys = [column for column in SORTING if column in table]
+    of_rows, of_others = (pd.MultiIndex.from_frame(part[keys]) for part in (rows, others))
+    shared = of_rows.isin(of_others)
+    if name == reference or not shared.any():
+        return rows, others.iloc[:0]
+    return rows[shared], others[of_others.isin(of_rows)]
+
+
 def draw_rows(
     axis: Axes,
     table: pd.DataFrame,
@@ -67,20 +109,20 @@ def draw_rows(
     names: Sequence[str],
     colours: Mapping[str, str],
     markers: Mapping[str, str],
-    offset: float = 0.0,
+    reference: str | None = None,
 ) -> None:
     """Draw, in the row of each condition, the mean of a value and its recordings.
 
     A small dot is the mean of a recording (dataset and replicate), the marker the mean over
     recordings, the line its 95 % bootstrap interval over recordings, where there are several.
+    With a reference, a grey ring is its mean over the same recordings.
     """
-    each = style.mean_of_repeats(table, [*RECORDING, "condition"], value)
-    for place, name in enumerate(names):
-        values = each.loc[each["condition"] == name, value].to_numpy(float)
-        values = values[np.isfinite(values)]
+    known = table.dropna(subset=[value])
+    for row, name in enumerate(names):
+        own, beside = beside_reference(known, name, reference)
+        values = _means_of_recordings(own, value)
         if not len(values):
             continue
-        row = place + offset
         mean = mean_interval(values)
         if len(values) > 1:
             axis.scatter(
@@ -88,6 +130,26 @@ def draw_rows(
             )
             axis.hlines(row, mean.low, mean.high, color=colours[name], linewidth=1.5)
         axis.plot(mean.value, row, marker=markers[name], color=colours[name], markersize=5)
+        if len(beside):
+            draw_ring(axis, float(_means_of_recordings(beside, value).mean()), row)
+
+
+def _means_of_recordings(rows: pd.DataFrame, value: str) -> np.ndarray:
+    means = style.mean_of_repeats(rows, RECORDING, value)[value].to_numpy(float)
+    return means[np.isfinite(means)]
+
+
+def draw_ring(axis: Axes, x: float, y: float, size: float = 6.5) -> None:
+    """Draw the reference's value on the recordings of another condition, around its marker."""
+    axis.plot(x, y, color=style.REFERENCE_COLOUR, markersize=size, **RING)
+
+
+def ring_handles(reference: str | None, names: Sequence[str]) -> list[Line2D]:
+    """Return the legend's entry of the rings, none where no condition stands beside another."""
+    if reference not in names or len(names) < 2:
+        return []
+    label = f"{reference}, the same recordings"
+    return [Line2D([], [], color=style.REFERENCE_COLOUR, markersize=6.5, label=label, **RING)]
 
 
 def start_at_zero(axis: Axes) -> None:
@@ -98,11 +160,18 @@ def start_at_zero(axis: Axes) -> None:
     axis.xaxis.set_major_locator(MaxNLocator(4))
 
 
+def count_recordings(table: pd.DataFrame) -> str:
+    """Return ``2 recordings``, or ``1 to 2 recordings by condition`` where some exist for fewer."""
+    each = table[[*RECORDING, "condition"]].drop_duplicates().groupby("condition").size()
+    if each.min() == each.max():
+        return style.counted(int(each.max()), "recording")
+    return f"{each.min()} to {each.max()} recordings by condition"
+
+
 def note_recordings(axis: Axes, table: pd.DataFrame, title: str) -> None:
     """Title a panel, with the number of its recordings."""
-    number = len(table[RECORDING].drop_duplicates())
     size = 8.5 if len(title) <= 20 else 6.5
-    axis.set_title(f"{title}\nn = {style.counted(number, 'recording')}".strip(), fontsize=size)
+    axis.set_title(f"{title}\nn = {count_recordings(table)}".strip(), fontsize=size)
 
 
 def small_multiples(

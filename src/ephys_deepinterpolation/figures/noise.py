@@ -61,6 +61,7 @@ def _draw_dataset(
     for position, name in enumerate(names):
         values = table.loc[table["condition"] == name, "noise_uv"].to_numpy(float)
         if not len(values):
+            axis.text(0, position, " not run", color=style.MUTED, va="center", fontsize=6.5)
             continue
         counts.append(len(values))
         _draw_violin(axis, values, position, colours[name])

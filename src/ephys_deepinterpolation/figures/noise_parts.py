@@ -59,5 +59,5 @@ def plot_noise_parts(
 
 
 def _part_label(rows: pd.DataFrame, part: str) -> str:
-    level = rows["level_uv"].astype(float).mean()
+    level = rows.drop_duplicates(layouts.RECORDING)["level_uv"].astype(float).mean()
     return f"{part}, {level:.1f} µV" if np.isfinite(level) else part

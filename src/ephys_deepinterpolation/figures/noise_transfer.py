@@ -60,7 +60,7 @@ def plot_noise_transfer(
         axis.set_ylim(-0.05, max(1.3, min(2.0, float(rows["gain"].quantile(0.99)) * 1.05)))
         axis.tick_params(axis="x", labelsize=6.5)
     layouts.label_outer(panels, "Frequency (Hz)", "Gain")
-    recordings = style.counted(len(values[layouts.RECORDING].drop_duplicates()), "recording")
+    recordings = layouts.count_recordings(values)
     figure.suptitle(f"Noise passed, by frequency; n = {recordings}", x=0.01, ha="left")
     handles = [
         Line2D([], [], color=colours[part], label="whole input" if part == INPUT else part)

@@ -52,11 +52,11 @@ def plot_phantoms(
     thresholds = sorted(noise_alone["threshold"].astype(float).unique())
     sorted_too = noise_alone_sortings is not None and not noise_alone_sortings.empty
     count = len(thresholds) + sorted_too
-    figure, axes = layouts.row_panels(names, count, 4, extra_height=0.5 if sorted_too else 0.2)
+    figure, axes = layouts.row_panels(names, count, 4, extra_height=0.6 if sorted_too else 0.3)
     for axis, threshold in zip(axes, thresholds, strict=False):
         rows = noise_alone[noise_alone["threshold"].astype(float) == threshold]
         present = [name for name in ("crossings_per_channel_s", EXPECTED) if name in rows]
-        layouts.draw_rows(axis, rows, "crossings_per_channel_s", names, colours, markers)
+        layouts.draw_rows(axis, rows, "crossings_per_channel_s", names, colours, markers, reference)
         if EXPECTED in rows and rows[EXPECTED].notna().any():
             expected = rows.astype({EXPECTED: float}).groupby("condition")[EXPECTED].mean()
             axis.plot(
@@ -75,44 +75,52 @@ def plot_phantoms(
         axis.set_xlabel(
             f"Crossings of {threshold:g} deviations\nper channel and second", fontsize=7
         )
-        axis.tick_params(axis="x", labelsize=6)
+        axis.tick_params(axis="x", labelsize=5.5)
     for axis in axes:
         layouts.name_rows(axis, names, reference)
+    handles: list[Line2D] = []
     if sorted_too:
         assert noise_alone_sortings is not None
-        _draw_sortings(figure, axes[-1], noise_alone_sortings, names)
-    recordings = style.counted(len(noise_alone[layouts.RECORDING].drop_duplicates()), "recording")
+        handles = _draw_sortings(axes[-1], noise_alone_sortings, names, reference)
+    recordings = layouts.count_recordings(noise_alone)
     figure.suptitle(f"Noise without spikes; n = {recordings}", x=0.01, ha="left")
+    rings = layouts.ring_handles(reference, names)
+    style.outside_legend(figure, [*handles, *rings], columns=4)
     return figure
 
 
 def _draw_sortings(
-    figure: Figure, axis: Axes, sortings: pd.DataFrame, names: Sequence[str]
-) -> None:
+    axis: Axes, sortings: pd.DataFrame, names: Sequence[str], reference: str | None
+) -> list[Line2D]:
+    """Draw the mean number of units of each sorter; returns the legend's entries."""
     sorters = style.in_order(sortings["sorter"])
     colours = dict(zip(sorters, style.CONDITION_COLOURS, strict=False))
     markers = dict(zip(sorters, style.CONDITION_MARKERS, strict=False))
     offsets = np.linspace(-0.3, 0.3, len(sorters)) if len(sorters) > 1 else np.zeros(1)
     ended = sortings[~style.broken(sortings["status"])]
-    mean = ended.astype({"sorted_units": float}).groupby(["condition", "sorter"])["sorted_units"]
-    found = mean.mean().reset_index()
-    for condition, sorter, units in found.itertuples(index=False, name=None):
-        if condition in names:
+    for place, condition in enumerate(names):
+        for sorter, offset in zip(sorters, offsets, strict=True):
+            of_sorter = ended[ended["sorter"] == sorter]
+            rows, beside = layouts.beside_reference(of_sorter, condition, reference)
+            if rows.empty:
+                continue
             axis.plot(
-                units,
-                list(names).index(condition) + offsets[sorters.index(sorter)],
+                rows["sorted_units"].astype(float).mean(),
+                place + offset,
                 marker=markers.get(sorter, "o"),
                 color=colours.get(sorter, style.MUTED),
                 markersize=4,
             )
+            if len(beside):
+                units = float(beside["sorted_units"].astype(float).mean())
+                layouts.draw_ring(axis, units, place + offset, size=5.5)
     layouts.start_at_zero(axis)
     broken = int(style.broken(sortings["status"]).sum())
     unfinished = f"\n{style.counted(broken, 'sorting')} came to no end" if broken else ""
     axis.set_xlabel(f"Units that sorters found{unfinished}", fontsize=7)
-    handles = [
+    return [
         Line2D(
             [], [], color=colours.get(name), marker=markers.get(name), linestyle="none", label=name
         )
         for name in sorters
     ]
-    style.outside_legend(figure, handles, columns=4)

@@ -49,13 +49,14 @@ def plot_quality(
     passing = own.assign(passes=own["passes"].map(style.is_true).astype(float))
     counts = passing.groupby(SORTING, sort=False, observed=True)["passes"].sum().reset_index()
     sorters = style.in_order(own["sorter"])
-    figure, axes = layouts.row_panels(names, len(sorters), 4, sharex=True)
+    figure, axes = layouts.row_panels(names, len(sorters), 4, extra_height=0.25, sharex=True)
     for axis, sorter in zip(axes, sorters, strict=True):
         rows = counts[counts["sorter"] == sorter]
-        layouts.draw_rows(axis, rows, "passes", names, colours, markers)
+        layouts.draw_rows(axis, rows, "passes", names, colours, markers, reference)
         layouts.name_rows(axis, names, reference)
         layouts.note_recordings(axis, rows, sorter)
         axis.set_xlabel("Units passing", fontsize=7.5)
     largest = float(counts["passes"].max())
     axes[0].set_xlim(-0.05 * max(largest, 1.0), 1.08 * max(largest, 1.0))
+    style.outside_legend(figure, layouts.ring_handles(reference, names))
     return figure

@@ -52,7 +52,7 @@ def plot_residual(
         layouts.draw_rows(axis, values, measure, names, colours, markers)
         axis.set_xlabel(MEASURES[measure], fontsize=7.5)
         axis.axvline(0.0, color=style.MUTED, linestyle=":", linewidth=0.8)
-    recordings = style.counted(len(values[layouts.RECORDING].drop_duplicates()), "recording")
+    recordings = layouts.count_recordings(values)
     figure.suptitle(
         f"Removed by each condition, mean over channels; n = {recordings}", x=0.01, ha="left"
     )

@@ -53,7 +53,7 @@ def plot_residual_covariance(
                 )
         axis.set_ylim(min(-0.1, float(values["correlation"].min())), 1.03)
     layouts.label_outer(panels, "Distance (µm)", "Correlation")
-    recordings = style.counted(len(values[layouts.RECORDING].drop_duplicates()), "recording")
+    recordings = layouts.count_recordings(values)
     figure.suptitle(f"Correlation between contacts; n = {recordings}", x=0.01, ha="left")
     style.outside_legend(figure, trace_handles(list(values["trace"].unique())))
     return figure

@@ -66,7 +66,7 @@ def plot_residual_spectra(
         axis.set_ylim(largest * 1e-6, largest * 3)
         axis.tick_params(labelsize=6.5)
     layouts.label_outer(panels, "Frequency (Hz)", "µV²/Hz")
-    recordings = style.counted(len(values[layouts.RECORDING].drop_duplicates()), "recording")
+    recordings = layouts.count_recordings(values)
     title = f"Power spectral density, median over channels; n = {recordings}"
     figure.suptitle(title, x=0.01, ha="left")
     style.outside_legend(figure, trace_handles(list(values["trace"].unique())))

@@ -43,14 +43,14 @@ def plot_rounding(
         share=100 * rounding["rounding_uv"].astype(float) / rounding["noise_uv"].astype(float),
         clipped=1e6 * rounding["clipped_share"].astype(float),
     )
-    figure, axes = layouts.row_panels(names, 3, 3)
+    figure, axes = layouts.row_panels(names, 3, 3, extra_height=0.25)
     labels = {
         "rounding_uv": "Error of rounding (µV)",
         "share": "The same, % of the output's noise",
         "clipped": "Clipped samples per million",
     }
     for axis, (column, label) in zip(axes, labels.items(), strict=True):
-        layouts.draw_rows(axis, table, column, names, colours, markers)
+        layouts.draw_rows(axis, table, column, names, colours, markers, reference)
         layouts.name_rows(axis, names, reference)
         layouts.start_at_zero(axis)
         axis.set_xlabel(label, fontsize=7.5)
@@ -61,4 +61,6 @@ def plot_rounding(
     figure.suptitle(
         style.wrapped(f"Rounding to integers, µV per bit: {bits}", 90), x=0.01, ha="left"
     )
+    layouts.note_recordings(axes[0], table, "")
+    style.outside_legend(figure, layouts.ring_handles(reference, names))
     return figure

@@ -49,25 +49,24 @@ def plot_run_time(
         memory_gb=ended["peak_memory_mb"].astype(float) / 1000.0,
     )
     names = style.in_order(ended["condition"], known)
-    legend = 0.2 * -(-len(names) // 5) + 0.2
-    height = max(0.9, 0.32 * len(sorters)) + 0.85
+    legend = 0.2 * -(-(len(names) + 1) // 5) + 0.2
+    height = max(0.9, 0.32 * len(sorters), 0.08 * len(names) * len(sorters)) + 0.85
     figure, axes = style.panels(2, 2, height, extra_height=legend, sharey=True)
     for axis, (column, label) in zip(axes, MEASURES.items(), strict=True):
         for place, sorter in enumerate(sorters):
-            _draw(axis, table[table["sorter"] == sorter], column, place, names, colours, markers)
+            rows = table[table["sorter"] == sorter]
+            _draw(axis, rows, column, place, names, colours, markers, reference)
         layouts.name_rows(axis, sorters)
         means = table.groupby(["sorter", "condition"])[column].mean()
         style.spread_scale(axis, means.tolist())
         axis.set_xlabel(label)
     layouts.note_recordings(axes[0], table, "Means over recordings and repeats")
-    style.outside_legend(
-        figure,
-        [
-            Line2D([], [], color=colours[name], marker=markers[name], linestyle="none", label=name)
-            for name in names
-        ],
-        columns=5,
-    )
+    handles = [
+        Line2D([], [], color=colours[name], marker=markers[name], linestyle="none", label=name)
+        for name in names
+    ]
+    rings = layouts.ring_handles(reference, names)
+    style.outside_legend(figure, [*handles, *rings], columns=5)
     return figure
 
 
@@ -79,16 +78,15 @@ def _draw(
     names: Sequence[str],
     colours: dict[str, str],
     markers: dict[str, str],
+    reference: str | None,
 ) -> None:
-    means = rows.groupby("condition")[column].mean()
     offsets = np.linspace(-0.3, 0.3, len(names)) if len(names) > 1 else np.zeros(1)
+    known = rows[rows[column] > 0]
     for name, offset in zip(names, offsets, strict=True):
-        if name in means and means[name] > 0:
-            axis.plot(
-                means[name],
-                place + offset,
-                marker=markers[name],
-                color=colours[name],
-                markersize=4,
-                linestyle="none",
-            )
+        own, beside = layouts.beside_reference(known, name, reference)
+        if own.empty:
+            continue
+        mean, row = float(own[column].mean()), place + offset
+        axis.plot(mean, row, marker=markers[name], color=colours[name], markersize=4)
+        if len(beside):
+            layouts.draw_ring(axis, float(beside[column].mean()), row, size=5)

@@ -94,6 +94,8 @@ def plot_sortings(
     for axis, (dataset, sorter) in zip(axes, keys, strict=True):
         rows = style.rows_of(table, {"dataset": dataset, "sorter": sorter})
         labels, overlap = _draw_panel(axis, rows, names)
+        if table is not sortings:
+            _draw_rings(axis, rows, names, reference)
         layouts.name_rows(axis, names, reference)
         axis.grid(visible=False)
         drawn += labels
@@ -108,7 +110,10 @@ def plot_sortings(
         letters = (f"{LETTERS[status]} {style.fate(status)}" for status in present)
         title = f"Of the sortings of a bar: {', '.join(letters)}"
         figure.suptitle(title, x=0.01, ha="left", fontsize=7.5, color=style.WARNING)
-    style.outside_legend(figure, _legend_handles(drawn, table, several, overlaps), columns=4)
+    handles = _legend_handles(drawn, table, several, overlaps)
+    if table is not sortings:
+        handles += layouts.ring_handles(reference, names)
+    style.outside_legend(figure, handles, columns=4)
     return figure
 
 
@@ -119,6 +124,7 @@ def _draw_panel(axis: Axes, rows: pd.DataFrame, names: Sequence[str]) -> tuple[l
     for position, name in enumerate(names):
         of_name = rows[rows["condition"] == name]
         if of_name.empty:
+            axis.text(0, position, " not run", color=style.MUTED, va="center", fontsize=6.5)
             continue
         ran = of_name[~style.broken(of_name["status"])]
         splits = [count_classes(row) for _, row in ran.iterrows()]
@@ -139,6 +145,17 @@ def _draw_panel(axis: Axes, rows: pd.DataFrame, names: Sequence[str]) -> tuple[l
     most = int(rows.groupby("condition").size().max())
     axis.set_xlabel(f"Sorted units, mean of n = {most}" if several else "Sorted units")
     return drawn, overlaps
+
+
+def _draw_rings(
+    axis: Axes, rows: pd.DataFrame, names: Sequence[str], reference: str | None
+) -> None:
+    """Draw the reference's mean beside each bar, over the recordings of the bar."""
+    for position, name in enumerate(names):
+        _, beside = layouts.beside_reference(rows, name, reference)
+        ended = beside[~style.broken(beside["status"])]
+        if len(ended):
+            layouts.draw_ring(axis, float(ended["sorted_units"].astype(float).mean()), position)
 
 
 def _write_total(

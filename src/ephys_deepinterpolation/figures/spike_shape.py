@@ -83,24 +83,21 @@ def plot_spike_shape(
     )
     width = values["width_ms"] if "width_ms" in values else pd.Series(np.nan, values.index)
     narrow = width.astype(float) < NARROW_MS
-    beside = values[values["condition"] == reference]
     limits = {column: _limits(values[column], _IDEAL[column]) for column in PANELS}
     for name, axes in zip(names, panels, strict=True):
-        of_name = values["condition"] == name
+        rows, beside = layouts.beside_reference(values, name, reference)
         for axis, column in zip(axes, PANELS, strict=True):
             axis.axhline(_IDEAL[column], color=style.MUTED, linewidth=0.6)
             for chosen, marker in ((~narrow, "o"), (narrow, "^")):
-                _draw_units(
-                    axis, values[of_name & chosen], column, limits[column], colours[name], marker
-                )
-            _draw_medians(axis, values[of_name], column, colours[name], "-")
-            if name != reference:
-                _draw_medians(axis, beside, column, "black", ":")
+                shown = rows[chosen.loc[rows.index]]
+                _draw_units(axis, shown, column, limits[column], colours[name], marker)
+            _draw_medians(axis, rows, column, colours[name], "-")
+            _draw_medians(axis, beside, column, "black", ":")
             axis.set_ylim(*limits[column])
             axis.set_xscale("log")
             style.log_ticks(axis.xaxis)
             axis.tick_params(labelsize=6.5)
-        layouts.note_count(axes[1], f"n = {int(of_name.sum())} units")
+        layouts.note_count(axes[1], f"n = {len(rows)} units")
     layouts.label_outer(panels, "Expected peak (µV)", list(PANELS.values()))
     style.outside_legend(figure, _legend(bool(narrow.any()), reference, len(names) > 1))
     return figure
@@ -158,5 +155,7 @@ def _legend(narrow: bool, reference: str | None, compared: bool) -> list[Line2D]
         label = f"narrow, below {NARROW_MS:g} ms"
         handles.insert(1, style.marker_handle(label, style.MUTED, "^"))
     if reference is not None and compared:
-        handles.append(Line2D([], [], color="black", linestyle=":", label=f"{reference}, median"))
+        handles.append(
+            Line2D([], [], color="black", linestyle=":", label=f"{reference}, the same recordings")
+        )
     return handles

@@ -78,12 +78,13 @@ def plot_thresholds(
     figure, panels = layouts.small_multiples(
         names, colours, panel_height=1.15, each=len(THRESHOLDS), sharex=False, sharey=True
     )
-    beside = own[own["condition"] == reference]
     for name, axes in zip(names, panels, strict=True):
-        rows = own[own["condition"] == name]
+        rows, beside = layouts.beside_reference(own, name, reference)
         for axis, (column, (label, side)) in zip(axes, THRESHOLDS.items(), strict=True):
             thresholds = _thresholds(own[column])
             for table, colour in ((beside, style.REFERENCE_COLOUR), (rows, colours[name])):
+                if table.empty:
+                    continue
                 sortings = len(table[SORTING].drop_duplicates())
                 counts = count_by_threshold(table[column], thresholds, side, sortings)
                 axis.plot(thresholds, counts, color=colour)
@@ -92,13 +93,15 @@ def plot_thresholds(
                 style.say(axis, "not known of any unit")
         sortings = len(rows[SORTING].drop_duplicates())
         layouts.note_count(axes[0], f"n = {sortings}")
+    # All panels share y: limits that are set while lines are still to come would cut them.
+    panels[0][0].set_ylim(bottom=0)
     for axes in panels:
         place = axes[0].get_subplotspec()
         if place is not None and place.is_first_col():
             for axis in axes:
                 axis.set_ylabel("Units left", fontsize=7)
     figure.suptitle("Units per sorting; n = sortings with units", x=0.01, ha="left")
-    label = f"{reference}, for comparison"
+    label = f"{reference}, the same sortings"
     style.outside_legend(figure, [Line2D([], [], color=style.REFERENCE_COLOUR, label=label)])
     return figure
 
@@ -112,7 +115,6 @@ def _thresholds(values: pd.Series) -> np.ndarray:
 
 
 def _finish(axis: Axes, label: str) -> None:
-    axis.set_ylim(bottom=0)
     axis.set_xlim(left=0)
     axis.tick_params(labelsize=6.5, labelbottom=True)
     axis.set_xlabel(label, fontsize=6.5, labelpad=1)

@@ -54,15 +54,14 @@ def plot_transient_spread(
         sharex=False,
         sharey=True,
     )
-    beside = transient_spread[transient_spread["condition"] == reference]
     for name, axes in zip(names, panels, strict=True):
-        rows = transient_spread[transient_spread["condition"] == name]
+        rows, beside = layouts.beside_reference(transient_spread, name, reference)
         for axis, kind in zip(axes, present, strict=True):
             for transient, colour in zip(transients, COLOURS, strict=False):
                 here = {"axis": kind, "transient": transient}
                 _draw(axis, style.rows_of(beside, here), colour, ":", 0.8)
-                if name != reference:
-                    _draw(axis, style.rows_of(rows, here), colour, "-", 1.2)
+                line = ":" if name == reference else "-"
+                _draw(axis, style.rows_of(rows, here), colour, line, 1.2)
                 _mark_reach(axis, style.rows_of(rows, here), colour)
             _finish(axis, kind)
     for axes in panels:
@@ -70,9 +69,9 @@ def plot_transient_spread(
         if place is not None and place.is_first_col():
             for axis in axes:
                 axis.set_ylabel("Change (µV)", fontsize=7)
-    recordings = len(transient_spread[layouts.RECORDING].drop_duplicates())
+    recordings = layouts.count_recordings(transient_spread)
     figure.suptitle(
-        f"Change of the output by a transient; n = {style.counted(recordings, 'recording')}",
+        f"Change of the output by a transient; n = {recordings}",
         x=0.01,
         ha="left",
     )
@@ -81,7 +80,7 @@ def plot_transient_spread(
         for name, colour in zip(transients, COLOURS, strict=False)
     ]
     handles.append(
-        Line2D([], [], color="black", linestyle=":", label=f"{reference}, for comparison")
+        Line2D([], [], color="black", linestyle=":", label=f"{reference}, the same recordings")
     )
     handles.append(
         Line2D([], [], color="black", marker="v", markersize=4, linestyle="none", label="reach")
