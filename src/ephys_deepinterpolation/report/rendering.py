@@ -58,7 +58,7 @@ TABLES = {
     "statistics": ("effects",),
 }
 NOT_SHOWN = ("contacts", "excerpts", "spectra", "traces", "rasters")
-LARGEST_SVG = 250_000
+LARGEST_SVG = 100_000
 """Bytes of a figure that is embedded as it is; a larger one becomes a picture, if it has a PNG."""
 PICTURE_QUALITY = 72
 PICTURE_WIDTH = 1150

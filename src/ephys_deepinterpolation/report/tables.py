@@ -14,7 +14,7 @@ from ephys_deepinterpolation.figures.style import asked_units, is_true
 
 LONGEST_TABLE = 200
 """Rows that are shown of a table."""
-LONGEST_CSV = 300_000
+LONGEST_CSV = 100_000
 """Bytes of a CSV file that are embedded as they are; it is compressed beyond."""
 LONGEST_ARCHIVE = 400_000
 """Bytes of a compressed CSV file that are embedded."""
