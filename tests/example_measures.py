@@ -308,6 +308,7 @@ def _collisions(sorted_):
                 "similarity_high": low + 0.5,
                 "spikes": 40,
                 "recall": 1 - (0.3 + low) * float(np.exp(-abs(lag) / 0.5)),
+                "reference_recall": 1 - (0.2 + low) * float(np.exp(-abs(lag) / 0.5)),
                 "pairs": 5,
             }
             for row in sorted_

@@ -174,6 +174,18 @@ def test_the_reference_in_a_panel_is_as_if_the_other_dataset_were_not_there(
             np.testing.assert_allclose(one[:, 1], other[:, 1], rtol=1e-9)
 
 
+def test_the_recall_beside_a_condition_is_that_of_the_same_spikes(tables):
+    table = tables["collisions"].copy()
+    table.loc[table["condition"] == "gaussian", "reference_recall"] = 0.42
+    figure = plot_collisions(table, "raw", CONDITIONS)
+    panels = {axis.get_title(loc="left"): axis for axis in figure.axes}
+    assert not dotted(panels["raw"])
+    for name, beside in {"gaussian": True, "di": False}.items():
+        heights = np.concatenate([line.get_ydata() for line in dotted(panels[name])])
+        assert len(heights) == 2 * 21
+        assert np.allclose(heights, 0.42) == beside
+
+
 def test_accuracies_beside_a_condition_are_of_its_sortings(tables):
     table = tables["units"].copy()
     table.loc[table["dataset"] == "hard", "accuracy"] = 0.123

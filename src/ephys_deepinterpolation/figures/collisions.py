@@ -14,22 +14,24 @@ from matplotlib.lines import Line2D
 from ephys_deepinterpolation.figures import layouts, style
 
 
-def recall_by_lag(collisions: pd.DataFrame) -> pd.Series:
+def recall_by_lag(collisions: pd.DataFrame, column: str = "recall") -> pd.Series:
     """Return the recall at each lag, every spike counted once.
 
     Parameters
     ----------
     collisions : DataFrame
         Rows of the table `collisions`: `lag_ms`, `recall`, `spikes`.
+    column : str
+        ``recall``, or ``reference_recall`` for the reference's of the same spikes.
 
     Returns
     -------
     Series
         By lag, ms.
     """
-    known = collisions.dropna(subset=["recall"]).astype({"recall": float, "spikes": float})
+    known = collisions.dropna(subset=[column]).astype({column: float, "spikes": float})
     known = known[known["spikes"] > 0]
-    found = (known["recall"] * known["spikes"]).groupby(known["lag_ms"].astype(float)).sum()
+    found = (known[column] * known["spikes"]).groupby(known["lag_ms"].astype(float)).sum()
     return found / known["spikes"].groupby(known["lag_ms"].astype(float)).sum()
 
 
@@ -46,7 +48,7 @@ def plot_collisions(
     collisions : DataFrame, one row per condition x sorter x lag x similarity x replicate
         The table `collisions`; `lag_ms` in ms, `recall` from 0 to 1.
     reference : str, optional
-        The reference condition, dotted in every panel.
+        The reference condition; dotted beside the others, for the same spikes.
     conditions : sequence of str, optional
         Every condition of the study, in order.
 
@@ -70,11 +72,13 @@ def plot_collisions(
     shades = mpl.colormaps["viridis"](np.linspace(0.0, 0.85, len(edges)))
     figure, panels = layouts.small_multiples(names, style.condition_colours(known, reference))
     for name, (axis,) in zip(names, panels, strict=True):
-        rows, beside = layouts.beside_reference(values, name, reference)
+        rows = values[values["condition"] == name]
         for (low, high), shade in zip(edges, shades, strict=True):
             here = {"similarity_low": low, "similarity_high": high}
-            _draw(axis, style.rows_of(beside, here), shade, ":", 0.9)
-            _draw(axis, style.rows_of(rows, here), shade, "-", 1.3)
+            of_bin = style.rows_of(rows, here)
+            if name != reference:
+                _draw(axis, of_bin, "reference_recall", shade, ":", 0.9)
+            _draw(axis, of_bin, "recall", shade, "-", 1.3)
         axis.set_ylim(-0.03, 1.05)
         spikes = rows["spikes"].astype(float).sum()
         layouts.note_count(axis, f"n = {spikes:.0f}")
@@ -88,14 +92,16 @@ def plot_collisions(
         for (low, high), shade in zip(edges, shades, strict=True)
     ]
     if reference in names and len(names) > 1:
-        label = f"{reference}, the same sortings"
+        label = f"{reference}, the same spikes"
         handles.append(Line2D([], [], color="black", linestyle=":", label=label))
     style.outside_legend(figure, handles, columns=4)
     return figure
 
 
-def _draw(axis: Axes, rows: pd.DataFrame, colour: object, line: str, width: float) -> None:
-    if rows.empty:
+def _draw(
+    axis: Axes, rows: pd.DataFrame, column: str, colour: object, line: str, width: float
+) -> None:
+    if rows.empty or column not in rows:
         return
-    recall = recall_by_lag(rows)
+    recall = recall_by_lag(rows, column)
     axis.plot(recall.index, recall, color=colour, linestyle=line, linewidth=width)  # type: ignore[arg-type]
