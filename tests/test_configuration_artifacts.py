@@ -20,6 +20,7 @@ def config(monkeypatch):
 
 
 def test_without_the_section_all_has_a_default(config):
+    del config["artifacts"]
     assert read_study(config, SCHEMAS).artifacts == {
         "noise_alone_s": 10.0,
         "thresholds": [4.0, 5.0, 6.0],

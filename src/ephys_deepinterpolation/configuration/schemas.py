@@ -3,6 +3,7 @@
 import copy
 import math
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,9 @@ _TYPES_IN_WORDS = {
 _NUMBERS = ("integer", "number")
 
 
+@cache
 def read_schemas(folder: Path) -> Registry:
-    """Read the schemas, so that each can refer to the others by its path from `folder`."""
+    """Read the schemas once, so that each can refer to the others by its path from `folder`."""
     resources = []
     for path in sorted(folder.rglob("*.schema.yaml")):
         schema = yaml.safe_load(path.read_text(encoding="utf-8"))
