@@ -11,7 +11,7 @@ export PATH := $(BIN):$(PATH)
 .PHONY: help demo test check lock clean
 
 help:
-	@echo "make demo    build .venv from the lock file and run the demo study (about ten minutes)"
+	@echo "make demo    build .venv from the lock file and run the demo study (about a quarter of an hour)"
 	@echo "make test    build the same environment and run the whole test suite"
 	@echo "make check   lint, formatting and types"
 	@echo "make lock    renew envs/requirements.lock from envs/requirements.in"
