@@ -338,12 +338,17 @@ def test_a_recording_of_ones_own_needs_five_lines_and_no_truth(tmp_path, finishe
         f"      parameters: {{reader: load, path: {recording}}}",
     ]
     (folder / "mine.yaml").write_text("\n".join(lines))
-    quick = {"study": {"sorters": ["mountainsort5"]}, "models": {"compact": {"max_steps": 250}}}
+    quick = {
+        "study": {"conditions": ["raw", "oracle", "di"], "sorters": ["mountainsort5"]},
+        "models": {"compact": {"max_steps": 250}},
+    }
     (folder / "quick.yaml").write_text(yaml.safe_dump(quick))
     run = snakemake(folder, "--cores", "2", configfiles=("mine.yaml", "quick.yaml"))
     assert run.returncode == 0, said(run)
     tables = tables_of(folder)
-    assert len(tables["noise"]) == 16 * 4
+    # Nobody knows the parts of this recording, so that there is no oracle.
+    assert set(tables["noise"]["condition"]) == {"raw", "di"}
+    assert len(tables["noise"]) == 16 * 2
     assert tables["units"].empty
     assert tables["sortings"]["true_units"].isna().all()
     assert "my-recording" in (folder / "results/report.html").read_text()
