@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.settings.types import DeploymentMethod
 
 from ephys_deepinterpolation.configuration import ConfigurationError, read_study
 from ephys_deepinterpolation.seeds import derive_seed
@@ -17,6 +18,9 @@ try:
 except ConfigurationError as error:
     raise WorkflowError(str(error)) from None
 
+
+project = Path(workflow.current_basedir).resolve().parents[1]
+with_conda = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
 
 FIGURE_FORMATS = ["svg", "pdf", "png"]
 TABLE_FORMATS = ["parquet", "csv"]

@@ -4,11 +4,7 @@ import hashlib
 import json
 import sys
 
-from snakemake.settings.types import DeploymentMethod
-
-project = Path(workflow.current_basedir).resolve().parents[1]
-
-if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
+if with_conda:
     mearec_environment = []
     mearec_python = "python"
 else:

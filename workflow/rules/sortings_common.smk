@@ -24,7 +24,6 @@ def environment_of(entry):
 
 
 sorter_environments = {entry: environment_of(entry) for entry in study.sorter_settings}
-with_conda = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
 
 
 def sorter_environment(wildcards):
