@@ -8,11 +8,12 @@ READY := $(VENV)/.ready
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lock clean
+.PHONY: help demo test test-long check lock clean
 
 help:
 	@echo "make demo    build .venv from the lock file and run the demo study (about a quarter of an hour)"
 	@echo "make test    build the same environment and run the whole test suite"
+	@echo "make test-long   what takes hours or needs root, Slurm, registries"
 	@echo "make check   lint, formatting and types"
 	@echo "make lock    renew envs/requirements.lock from envs/requirements.in"
 	@echo "make clean   remove the results, keep the environment"
@@ -22,7 +23,10 @@ demo: $(READY)
 	@echo "The report is at $(abspath results/report.html)"
 
 test: $(READY) check
-	python -m pytest
+	python -m pytest --numprocesses 2 --dist loadfile
+
+test-long: $(READY)
+	python -m pytest -m long
 
 check: $(READY)
 	ruff check .

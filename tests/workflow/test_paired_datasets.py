@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from test_workflow import project_in, said, snakemake
 
 from ephys_deepinterpolation.ground_truth import load_ground_truth
 from example_paired import PATCH_DRIFT, write_spe1
+from projects import project_in, said, snakemake
 
 CONFIGFILES = ("config/config.yaml", "mine.yaml", "config/presets/spe-1.yaml")
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import spikeinterface as si
 import yaml
-from test_workflow import PROJECT, leftovers, project_in, said, snakemake
 
 from ephys_deepinterpolation.ground_truth import load_ground_truth
 from ephys_deepinterpolation.ground_truth.sources import hash_of_files
 from fixtures import noise_recording
+from projects import PROJECT, leftovers, project_in, said, snakemake
 from servers import BUCKET, sha256_of
 
 PRESETS = sorted((PROJECT / "config/presets").glob("ephys-compression-*.yaml"))

@@ -2,108 +2,27 @@
 
 import json
 import os
-import shutil
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import psutil
 import pytest
 import yaml
 
-PROJECT = Path(__file__).parents[2]
-PARTS = ("Snakefile", "workflow", "config", "envs", "profiles")
-STUDY = Path(__file__).with_name("study.yaml")
-# What a clock or a machine decides, and no seed.
-MEASURED = ["seconds", "peak_memory_mb"]
-TABLES = [
-    "units",
-    "sortings",
-    "noise",
-    "noise_parts",
-    "traces",
-    "models",
-    "training",
-    "effects",
-    "noise_alone",
-    "noise_alone_sortings",
-    "transient_spread",
-    "rounding",
-    "recordings",
-    "noise_transfer",
-    "residual",
-    "residual_spectra",
-    "residual_covariance",
-    "attenuation",
-    "detectability",
-]
-
-
-def project_in(folder: Path, **changes: object) -> Path:
-    """Copy the project to a folder, with the small study beside its configuration."""
-    for part in PARTS:
-        place = PROJECT / part
-        copy = shutil.copytree if place.is_dir() else shutil.copy
-        folder.mkdir(parents=True, exist_ok=True)
-        copy(place, folder / part)
-    study = yaml.safe_load(STUDY.read_text())
-    for keys, value in changes.items():
-        inner = study
-        *path, last = keys.split("__")
-        for key in path:
-            inner = inner.setdefault(key, {})
-        inner[last] = value
-    (folder / "study.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
-    return folder
-
-
-def command(*arguments: str, configfiles: tuple[str, ...] = ("study.yaml",)) -> list[str]:
-    chosen = ["--configfile", *configfiles] if configfiles else []
-    return [sys.executable, "-m", "snakemake", *arguments, *chosen]
-
-
-def snakemake(
-    folder: Path, *arguments: str, **options: tuple[str, ...]
-) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        command(*arguments, **options), cwd=folder, capture_output=True, text=True, check=False
-    )
-
-
-def said(run: subprocess.CompletedProcess) -> str:
-    return run.stdout + run.stderr
-
-
-def tables_of(folder: Path) -> dict[str, pd.DataFrame]:
-    tables = {
-        name: pd.read_parquet(folder / "results/tables" / f"{name}.parquet") for name in TABLES
-    }
-    return {name: table.drop(columns=MEASURED, errors="ignore") for name, table in tables.items()}
-
-
-def assert_same_tables(one: Path, other: Path) -> None:
-    others = tables_of(other)
-    for name, table in tables_of(one).items():
-        pd.testing.assert_frame_equal(table, others[name], check_exact=True, obj=name)
-
-
-def truth_files(folder: Path) -> dict[str, bytes]:
-    root = folder / "results/ground_truth"
-    names = ["traces_cached_seg0.raw", "spikes.npy", "truth.json"]
-    return {
-        str(path.relative_to(root)): path.read_bytes()
-        for path in sorted(root.rglob("*"))
-        if path.name in names
-    }
-
-
-def leftovers(folder: Path) -> list[Path]:
-    """Unfinished files and folders, which carry a name of their own while they are written."""
-    return list((folder / "results").rglob(".*~*"))
+from projects import (
+    TABLES,
+    assert_same_tables,
+    job_running,
+    leftovers,
+    project_in,
+    said,
+    snakemake,
+    start,
+    tables_of,
+    truth_files,
+    wait_for,
+)
 
 
 @pytest.fixture(scope="module")
@@ -224,35 +143,6 @@ def test_snakemakes_own_report_can_be_written(finished):
     run = snakemake(finished, "--report", "snakemake-report.html")
     assert run.returncode == 0, said(run)
     assert (finished / "snakemake-report.html").stat().st_size > 10_000
-
-
-def wait_for(condition, seconds: float = 120.0):
-    """Poll until a condition holds; its value."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.2)
-    raise AssertionError("waited in vain")
-
-
-def job_running(process: subprocess.Popen, script: str) -> psutil.Process | None:
-    """The Python process that runs a script of the workflow below a Snakemake."""
-    for child in psutil.Process(process.pid).children(recursive=True):
-        try:
-            words = child.cmdline()
-        except psutil.Error:
-            continue
-        if len(words) == 2 and words[1].endswith(f".{script}.py"):
-            return child
-    return None
-
-
-def start(folder: Path, *arguments: str) -> subprocess.Popen:
-    return subprocess.Popen(
-        command(*arguments), cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
 
 
 def test_a_run_whose_job_and_then_itself_were_killed_ends_with_the_same_tables(finished, tmp_path):
