@@ -8,10 +8,11 @@ READY := $(VENV)/.ready
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long check lock clean
+.PHONY: help demo docs test test-long check lock clean
 
 help:
 	@echo "make demo    build .venv from the lock file and run the demo study (about a quarter of an hour)"
+	@echo "make docs    build the documentation, docs/_build/html/index.html"
 	@echo "make test    build the same environment and run the whole test suite"
 	@echo "make test-long   what takes hours or needs root, Slurm, registries"
 	@echo "make check   lint, formatting and types"
@@ -21,6 +22,9 @@ help:
 demo: $(READY)
 	snakemake --cores $(CORES)
 	@echo "The report is at $(abspath results/report.html)"
+
+docs: $(READY)
+	sphinx-build -W --keep-going -b html docs docs/_build/html
 
 test: $(READY) check
 	python -m pytest --numprocesses 2 --dist loadfile
