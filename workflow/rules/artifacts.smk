@@ -30,11 +30,14 @@ rule measure_traces:
         },
     log:
         "results/logs/artifacts/{dataset}/{replicate}/{condition}.log",
+    group:
+        "measures"
     conda:
         "../../envs/generation.yaml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=memory("measure"),
+        runtime=minutes("measure"),
+        at_once=1,
     params:
         kind=lambda wildcards: study.datasets[wildcards.dataset].kind,
         reference=study.pipelines[study.reference],
@@ -59,11 +62,14 @@ rule measure_spikes:
         },
     log:
         "results/logs/artifacts/{dataset}/{replicate}/{condition}-spikes.log",
+    group:
+        "measures"
     conda:
         "../../envs/generation.yaml"
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=memory("measure"),
+        runtime=minutes("measure"),
+        at_once=1,
     params:
         kind=lambda wildcards: study.datasets[wildcards.dataset].kind,
         reference=study.pipelines[study.reference],

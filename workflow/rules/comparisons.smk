@@ -28,11 +28,14 @@ rule compare:
         },
     log:
         "results/logs/comparisons/{dataset}/{replicate}/{condition}.log",
+    group:
+        "comparisons"
     conda:
         "../../envs/generation.yaml"
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=memory("compare"),
+        runtime=minutes("compare"),
+        at_once=1,
     params:
         kind=lambda wildcards: study.datasets[wildcards.dataset].kind,
         reference=study.pipelines[study.reference],

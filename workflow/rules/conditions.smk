@@ -15,15 +15,13 @@ rule apply_condition:
         "results/logs/conditions/{dataset}/{replicate}/{condition}.log",
     conda:
         "../../envs/deepinterpolation.yaml"
-    threads: lambda wildcards: 2 if wildcards.condition in denoising_conditions else 1
+    threads: condition_threads
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=condition_memory,
+        runtime=condition_minutes,
     params:
         pipeline=lambda wildcards: study.pipelines[wildcards.condition],
-        threads=lambda wildcards: (
-            2 if wildcards.condition in denoising_conditions else 1
-        ),
+        threads=condition_threads,
     message:
         "Apply the condition {wildcards.condition} to {wildcards.dataset}"
     script:

@@ -75,8 +75,14 @@ for figure_stage in dict.fromkeys(stage for stage, _, _ in overviews):
             drawn(figure_stage, of_stage),
         log:
             f"results/logs/figures/{figure_stage}.log",
+        group:
+            "figures"
         conda:
             "../../envs/report.yaml"
+        resources:
+            mem_mb=figures_memory,
+            runtime=lambda wildcards, attempt: 60 * attempt,
+            at_once=1,
         params:
             figures=of_stage,
             reference=study.reference,
@@ -102,8 +108,14 @@ rule draw_ground_truth:
         multiext("results/figures/ground_truth-{dataset}", ".pdf", ".png"),
     log:
         "results/logs/figures/ground_truth-{dataset}.log",
+    group:
+        "figures"
     conda:
         "../../envs/report.yaml"
+    resources:
+        mem_mb=figures_memory,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+        at_once=1,
     message:
         "Draw {wildcards.dataset}"
     script:
@@ -128,8 +140,14 @@ rule draw_surrogate:
         "results/logs/figures/surrogate-{dataset}.log",
     wildcard_constraints:
         dataset=one_of(datasets_of("surrogate")),
+    group:
+        "figures"
     conda:
         "../../envs/report.yaml"
+    resources:
+        mem_mb=figures_memory,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+        at_once=1,
     message:
         "Draw the noise of {wildcards.dataset} and of its original"
     script:
@@ -157,8 +175,14 @@ if other_conditions:
             "results/logs/figures/traces-{dataset}.log",
         wildcard_constraints:
             dataset=one_of(drawn_datasets),
+        group:
+            "figures"
         conda:
             "../../envs/report.yaml"
+        resources:
+            mem_mb=figures_memory,
+            runtime=lambda wildcards, attempt: 60 * attempt,
+            at_once=1,
         params:
             reference=study.reference,
             conditions=study.conditions,
@@ -179,8 +203,14 @@ if other_conditions:
             ),
         log:
             "results/logs/figures/accuracy.log",
+        group:
+            "figures"
         conda:
             "../../envs/report.yaml"
+        resources:
+            mem_mb=figures_memory,
+            runtime=lambda wildcards, attempt: 60 * attempt,
+            at_once=1,
         params:
             reference=study.reference,
             conditions=other_conditions,

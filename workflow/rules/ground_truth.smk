@@ -31,8 +31,8 @@ rule generate_synthetic:
     conda:
         "../../envs/generation.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory("generate"),
+        runtime=minutes("generate"),
     params:
         parameters=lambda wildcards: study.datasets[wildcards.dataset].parameters,
         seed=seed_of("ground_truth"),
@@ -54,8 +54,8 @@ rule read_recorded:
     conda:
         "../../envs/generation.yaml"
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=memory("read"),
+        runtime=minutes("read"),
     params:
         parameters=lambda wildcards: study.datasets[wildcards.dataset].parameters,
     message:
@@ -80,8 +80,8 @@ rule read_paired:
     conda:
         "../../envs/generation.yaml"
     resources:
-        mem_mb=3000,
-        runtime=120,
+        mem_mb=memory("read"),
+        runtime=minutes("read"),
     params:
         parameters=lambda wildcards: study.datasets[wildcards.dataset].parameters,
     message:
@@ -105,8 +105,8 @@ rule generate_surrogate:
     conda:
         "../../envs/generation.yaml"
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=memory("generate"),
+        runtime=minutes("generate"),
     params:
         parameters=lambda wildcards: study.datasets[wildcards.dataset].parameters,
         seed=seed_of("ground_truth"),
@@ -126,11 +126,14 @@ rule compare_surrogate:
         "results/logs/ground_truth_checks/{dataset}/{replicate}-likeness.log",
     wildcard_constraints:
         dataset=one_of(datasets_of("surrogate")),
+    group:
+        "checks"
     conda:
         "../../envs/generation.yaml"
     resources:
-        mem_mb=3000,
-        runtime=60,
+        mem_mb=memory("measure"),
+        runtime=minutes("measure"),
+        at_once=1,
     params:
         parameters=lambda wildcards: study.datasets[wildcards.dataset].parameters,
         seed=seed_of("ground_truth_checks"),
@@ -152,8 +155,8 @@ rule generate_hybrid:
     conda:
         "../../envs/generation.yaml"
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=memory("generate"),
+        runtime=minutes("generate"),
     params:
         parameters=lambda wildcards: study.datasets[wildcards.dataset].parameters,
         seed=seed_of("ground_truth"),
@@ -173,11 +176,14 @@ rule check_ground_truth:
         },
     log:
         "results/logs/ground_truth_checks/{dataset}/{replicate}.log",
+    group:
+        "checks"
     conda:
         "../../envs/generation.yaml"
     resources:
-        mem_mb=3000,
-        runtime=60,
+        mem_mb=memory("measure"),
+        runtime=minutes("measure"),
+        at_once=1,
     params:
         kind=lambda wildcards: study.datasets[wildcards.dataset].kind,
         seed=seed_of("ground_truth_checks"),

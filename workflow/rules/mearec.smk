@@ -37,8 +37,8 @@ rule simulate_templates:
         "../../envs/mearec.yaml"
     threads: 4
     resources:
-        mem_mb=3000,
-        runtime=240,
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=lambda wildcards, attempt: 240 * attempt,
     params:
         python=mearec_python,
         script=project / "workflow/scripts/mearec/simulate_templates.py",
@@ -65,7 +65,7 @@ rule simulate_recording:
         "../../envs/mearec.yaml"
     resources:
         mem_mb=mearec_memory,
-        runtime=240,
+        runtime=lambda wildcards, attempt: 240 * attempt,
     params:
         python=mearec_python,
         script=project / "workflow/scripts/mearec/simulate_recording.py",
@@ -91,8 +91,8 @@ rule read_mearec:
     conda:
         "../../envs/generation.yaml"
     resources:
-        mem_mb=3000,
-        runtime=60,
+        mem_mb=memory("read"),
+        runtime=minutes("read"),
     params:
         parameters=mearec_parameters,
         seed=seed_of("ground_truth"),

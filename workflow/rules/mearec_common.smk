@@ -36,12 +36,13 @@ def mearec_templates():
     }
 
 
-def mearec_memory(wildcards):
+def mearec_memory(wildcards, attempt):
     """MEArec maps what drifts, and far neurons, as a whole: 0.14 MB per channel and second."""
     simulation = mearec_parameters(wildcards)["simulation"]
     whole = simulation["drift"] or simulation["noise"]["mode"] == "far-neurons"
     mapped = simulation["duration_s"] if whole else min(simulation["duration_s"], 60)
-    return round(1500 + 0.14 * simulation["templates"]["channels"] * mapped)
+    own = 1500 + 0.14 * simulation["templates"]["channels"] * mapped
+    return sizes.SNAKEMAKE_MB + round(attempt * own)
 
 
 def mearec_recording(wildcards):

@@ -22,8 +22,8 @@ rule train:
         "../../envs/deepinterpolation.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=memory("train"),
+        runtime=training_minutes,
     params:
         recipe=lambda wildcards: study.models[wildcards.model],
         pipeline=lambda wildcards: study.pipelines[wildcards.condition],

@@ -25,20 +25,21 @@ rule try_noise_alone:
         crossings="results/artifacts/{dataset}/{replicate}/{condition}/noise_alone.parquet",
     log:
         "results/logs/noise_alone/{dataset}/{replicate}/{condition}.log",
+    group:
+        "noise_alone"
     conda:
         "../../envs/deepinterpolation.yaml"
-    threads: lambda wildcards: 2 if wildcards.condition in denoising_conditions else 1
+    threads: condition_threads
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=condition_memory,
+        runtime=condition_minutes,
+        at_once=1,
     params:
         kind=lambda wildcards: study.datasets[wildcards.dataset].kind,
         pipeline=lambda wildcards: study.pipelines[wildcards.condition],
         reference=study.pipelines[study.reference],
         artifacts=study.artifacts,
-        threads=lambda wildcards: (
-            2 if wildcards.condition in denoising_conditions else 1
-        ),
+        threads=condition_threads,
         # The same excerpts in every condition.
         seed=lambda wildcards: derive_seed(
             study.seed, "noise_alone", wildcards.dataset, wildcards.replicate

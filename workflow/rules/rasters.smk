@@ -27,8 +27,14 @@ rule cut_rasters:
         "results/comparisons/{dataset}/0/rasters.parquet",
     log:
         "results/logs/comparisons/{dataset}/rasters.log",
+    group:
+        "comparisons"
     conda:
         "../../envs/generation.yaml"
+    resources:
+        mem_mb=memory("compare"),
+        runtime=minutes("compare"),
+        at_once=1,
     params:
         kind=lambda wildcards: study.datasets[wildcards.dataset].kind,
     message:

@@ -48,7 +48,7 @@ rule sort:
     threads: sorter_threads
     resources:
         mem_mb=sorter_memory,
-        runtime=sorter_runtime,
+        runtime=sorter_minutes,
         gpu=sorter_gpus,
     params:
         settings=sorter_run,

@@ -2,8 +2,6 @@
 # environment its entry names, else the one named like it, else that of the workflow: with conda
 # envs/{environment}.yaml, without it envs/{environment}.lock, installed by a rule.
 
-import math
-
 
 def environment_of(entry):
     """The environment of an entry of `sorters`, None for that of the workflow."""
@@ -56,16 +54,6 @@ def sorter_run(wildcards):
 
 def sorter_threads(wildcards):
     return study.sorter_settings[wildcards.sorter]["threads"]
-
-
-def sorter_memory(wildcards):
-    """That of the sorter, and 1 GB of the job that watches it."""
-    return study.sorter_settings[wildcards.sorter]["memory_mb"] + 1000
-
-
-def sorter_runtime(wildcards):
-    """Minutes; the sorter is ended before the job is."""
-    return math.ceil(study.sorter_settings[wildcards.sorter]["timeout_s"] / 60) + 10
 
 
 def sorter_gpus(wildcards):

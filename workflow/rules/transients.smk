@@ -12,19 +12,20 @@ rule try_transients:
         rounding="results/artifacts/{dataset}/{replicate}/{condition}/rounding.parquet",
     log:
         "results/logs/transients/{dataset}/{replicate}/{condition}.log",
+    group:
+        "transients"
     conda:
         "../../envs/deepinterpolation.yaml"
-    threads: lambda wildcards: 2 if wildcards.condition in denoising_conditions else 1
+    threads: condition_threads
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=condition_memory,
+        runtime=condition_minutes,
+        at_once=1,
     params:
         kind=lambda wildcards: study.datasets[wildcards.dataset].kind,
         pipeline=lambda wildcards: study.pipelines[wildcards.condition],
         saturation_uv=study.artifacts["saturation_uv"],
-        threads=lambda wildcards: (
-            2 if wildcards.condition in denoising_conditions else 1
-        ),
+        threads=condition_threads,
         # The same excerpts in every condition.
         seed=lambda wildcards: derive_seed(
             study.seed, "transients", wildcards.dataset, wildcards.replicate

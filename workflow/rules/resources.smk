@@ -1,0 +1,77 @@
+# What jobs ask of a cluster: memory (MB) and minutes, which grow with the recording and the attempt.
+
+import functools
+
+from ephys_deepinterpolation import sizes
+
+
+# A limit on `at_once` is one on the jobs within a group, of which a cluster gets as many as it takes.
+resource_scopes:
+    at_once="local",
+
+
+@functools.cache
+def size_of(dataset):
+    return sizes.size_of(study.datasets[dataset], Path("results/sources"))
+
+
+def memory(kind):
+    """Resource function: the megabytes of a job of a kind of `sizes.NEEDS`."""
+
+    def mem_mb(wildcards, attempt):
+        return sizes.memory_mb(kind, size_of(wildcards.dataset), attempt)
+
+    return mem_mb
+
+
+def minutes(kind):
+    """Resource function: after how many minutes a job of a kind may be ended."""
+
+    def runtime(wildcards, attempt):
+        return sizes.minutes(kind, size_of(wildcards.dataset), attempt)
+
+    return runtime
+
+
+def condition_kind(wildcards):
+    return "denoise" if wildcards.condition in denoising_conditions else "preprocess"
+
+
+def condition_memory(wildcards, attempt):
+    return memory(condition_kind(wildcards))(wildcards, attempt)
+
+
+def condition_minutes(wildcards, attempt):
+    return minutes(condition_kind(wildcards))(wildcards, attempt)
+
+
+def condition_threads(wildcards):
+    return 2 if wildcards.condition in denoising_conditions else 1
+
+
+def training_minutes(wildcards, attempt):
+    recipe = study.models[wildcards.model]
+    return sizes.training_minutes(recipe, size_of(wildcards.dataset), attempt)
+
+
+def sorter_memory(wildcards, attempt):
+    """At first what most sorters need of such a recording, then all that this one may take."""
+    return sizes.sorter_memory_mb(
+        study.sorter_settings[wildcards.sorter]["memory_mb"],
+        size_of(wildcards.dataset),
+        attempt,
+    )
+
+
+def sorter_minutes(wildcards, attempt):
+    """At first what most sorters need of such a recording, then all that this one may take."""
+    return sizes.sorter_minutes(
+        study.sorter_settings[wildcards.sorter]["timeout_s"],
+        size_of(wildcards.dataset),
+        attempt,
+    )
+
+
+def figures_memory(wildcards, attempt):
+    """Tables grow with the number of sortings."""
+    return sizes.figures_memory_mb(len(all_sortings), attempt)
