@@ -19,9 +19,9 @@ DOCS = REPOSITORY / "docs"
 
 
 def test_the_documentation_builds_without_a_warning(tmp_path):
+    options = ["-q", "-W", "--keep-going", "-b", "html", "-d", tmp_path / "doctrees"]
     run = subprocess.run(
-        [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html"]
-        + [DOCS, tmp_path / "html", "-d", tmp_path / "doctrees"],
+        [sys.executable, "-m", "sphinx", *options, DOCS, tmp_path / "html"],
         capture_output=True,
         text=True,
         check=False,

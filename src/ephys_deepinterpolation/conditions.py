@@ -9,14 +9,14 @@ from spikeinterface.core import BaseRecording
 from spikeinterface.preprocessing import apply_preprocessing_pipeline, scale_to_uV
 from spikeinterface.preprocessing.pipeline import pp_names_to_functions
 
-# Registers our `deepinterpolate` and its rivals as steps of SpikeInterface's pipelines.
-import ephys_deepinterpolation.denoisers
+# Registers our `deepinterpolate` as a step of SpikeInterface's pipelines.
 import ephys_deepinterpolation.recording  # noqa: F401
 from ephys_deepinterpolation.configuration import (
     DENOISING_STEP,
     ORACLE_STEP,
     steps_before_denoising,
 )
+from ephys_deepinterpolation.denoisers import import_denoiser, offers
 from ephys_deepinterpolation.files import forget_provenance, whole_folder
 from ephys_deepinterpolation.model import Model
 
@@ -47,6 +47,8 @@ def apply_condition(
     parts : dict of str to BaseRecording, optional
         For the step `oracle`: what the recording is the sum of, see `GroundTruth.parts`.
     """
+    for step in pipeline:
+        import_denoiser(step["name"])
     given: dict[str, dict] = {DENOISING_STEP: {"model": model}, ORACLE_STEP: {"parts": parts or {}}}
     steps = [
         {
@@ -84,9 +86,9 @@ def is_denoising(step: dict) -> bool:
 def save_condition(recording: BaseRecording, facts: dict, folder: Path | str) -> None:
     """Keep a condition's output in a folder that appears whole or not at all.
 
-    Where a network or another slow step ran, or JSON cannot hold the pipeline, the traces are
-    written, streamed in chunks of a second; elsewhere the pipeline is kept as JSON, to be run again
-    when read.
+    Where a network, another package's denoiser or another slow step ran, or JSON cannot hold the
+    pipeline, the traces are written, streamed in chunks of a second; elsewhere the pipeline is kept
+    as JSON, to be run again when read.
 
     Parameters
     ----------
@@ -114,7 +116,8 @@ def save_condition(recording: BaseRecording, facts: dict, folder: Path | str) ->
 
 
 def _has_to_be_written(recording: BaseRecording, facts: dict) -> bool:
-    slow = any(step["name"] in _SLOW_STEPS for step in facts.get("pipeline", []))
+    names = {step["name"] for step in facts.get("pipeline", [])}
+    slow = not names.isdisjoint({*_SLOW_STEPS, *offers()})
     return facts["denoised"] or slow or not recording.check_serializability("json")
 
 

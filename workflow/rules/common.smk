@@ -7,6 +7,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
 from ephys_deepinterpolation.configuration import ConfigurationError, read_study
+from ephys_deepinterpolation.denoisers import offering_packages
 from ephys_deepinterpolation.seeds import derive_seed
 
 try:
@@ -128,6 +129,11 @@ def model_input(wildcards):
         return {}
     place = wildcards.dataset, wildcards.replicate, wildcards.condition
     return {"model": model_file(model, *place)}
+
+
+def packages_of(wildcards):
+    """Whose denoisers a condition holds: another version may denoise otherwise."""
+    return offering_packages(study.pipelines[wildcards.condition])
 
 
 def sortings_of(**condition):

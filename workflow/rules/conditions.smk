@@ -21,6 +21,7 @@ rule apply_condition:
         runtime=condition_minutes,
     params:
         pipeline=lambda wildcards: study.pipelines[wildcards.condition],
+        packages=packages_of,
         threads=condition_threads,
     message:
         "Apply the condition {wildcards.condition} to {wildcards.dataset}"

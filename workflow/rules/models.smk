@@ -27,6 +27,7 @@ rule train:
     params:
         recipe=lambda wildcards: study.models[wildcards.model],
         pipeline=lambda wildcards: study.pipelines[wildcards.condition],
+        packages=packages_of,
         kind=lambda wildcards: study.datasets[wildcards.dataset].kind,
         # Outlives a killed job, unlike an output: training goes on from it.
         checkpoint="results/models/{dataset}/{replicate}/{model}/{condition}/checkpoint",

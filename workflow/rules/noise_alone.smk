@@ -37,6 +37,7 @@ rule try_noise_alone:
     params:
         kind=lambda wildcards: study.datasets[wildcards.dataset].kind,
         pipeline=lambda wildcards: study.pipelines[wildcards.condition],
+        packages=packages_of,
         reference=study.pipelines[study.reference],
         artifacts=study.artifacts,
         threads=condition_threads,

@@ -24,6 +24,7 @@ rule try_transients:
     params:
         kind=lambda wildcards: study.datasets[wildcards.dataset].kind,
         pipeline=lambda wildcards: study.pipelines[wildcards.condition],
+        packages=packages_of,
         saturation_uv=study.artifacts["saturation_uv"],
         threads=condition_threads,
         # The same excerpts in every condition.

@@ -14,6 +14,7 @@ path = snakemake.input.get("model")
 model = load_model(path) if path else None
 facts = {
     "pipeline": pipeline,
+    "packages": snakemake.params.packages,
     "denoised": model is not None,
     "model_saw_recording": bool(model and model.saw(before_denoising(recording, pipeline))),
 }

@@ -132,10 +132,15 @@ def _order_problems(names: list[str], place: Place) -> Iterator[str]:
 def _step_problems(step: dict[str, Any], place: Place, settings: dict[str, Any]) -> Iterator[str]:
     from spikeinterface.preprocessing.pipeline import pp_names_to_functions
 
-    import ephys_deepinterpolation.denoisers  # noqa: F401  (its steps)
+    from ephys_deepinterpolation.denoisers import DenoiserError, import_denoiser, offers
 
     name, params = step.get("name"), mapping(step.get("params"))
     if not isinstance(name, str):
+        return
+    try:
+        import_denoiser(name)
+    except DenoiserError as error:
+        yield problem(place.at("name"), f"{shown(name)}, {error}", "a step of one package")
         return
     if name == DENOISING_STEP:
         if isinstance(model := params.get("model"), str):
@@ -148,7 +153,7 @@ def _step_problems(step: dict[str, Any], place: Place, settings: dict[str, Any])
             pp_names_to_functions[name], params, place.at("params"), pp_names_to_functions
         )
     else:
-        known = {*pp_names_to_functions, DENOISING_STEP}
+        known = {*pp_names_to_functions, *offers(), DENOISING_STEP}
         yield unknown_name(place.at("name"), name, known, "a preprocessing step")
 
 
