@@ -3,25 +3,32 @@
 import re
 from pathlib import Path
 
+from snakemake.common.configfile import load_configfile
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
+from snakemake.utils import update_config
 
 from ephys_deepinterpolation.configuration import ConfigurationError, read_study
 from ephys_deepinterpolation.denoisers import offering_packages
 from ephys_deepinterpolation.seeds import derive_seed
 
+project = Path(workflow.current_basedir).resolve().parents[1]
+with_conda = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
+
+if workflow.modifier.skip_configfile:
+    # A module's configuration is laid over the demo's as one of `--configfile` is.
+    given, config = config, load_configfile(project / "config/config.yaml")
+    config["study"]["datasets"] = str(project / config["study"]["datasets"])
+    update_config(config, given)
+
 try:
     study = read_study(
         config,
-        schemas=Path(workflow.current_basedir) / "../schemas",
-        config_file=", ".join(map(str, workflow.configfiles)),
+        schemas=project / "workflow/schemas",
+        config_file=", ".join(map(str, workflow.configfiles)) or "the configuration",
     )
 except ConfigurationError as error:
     raise WorkflowError(str(error)) from None
-
-
-project = Path(workflow.current_basedir).resolve().parents[1]
-with_conda = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
 
 FIGURE_FORMATS = ["svg", "pdf", "png"]
 TABLE_FORMATS = ["parquet", "csv"]
@@ -82,7 +89,7 @@ def recorded_inputs(wildcards):
     if "source" in parameters:
         return {"source": f"results/sources/{parameters['source']}"}
     names = ("path", "training_path")
-    return {name: parameters[name] for name in names if name in parameters}
+    return {name: local(parameters[name]) for name in names if name in parameters}
 
 
 def described_inputs(*keys):
@@ -101,7 +108,7 @@ def described_inputs(*keys):
                 if "source" in each:
                     found[name] = f"results/sources/{each['source']}"
                 elif "path" in each:
-                    found[name] = each["path"]
+                    found[name] = local(each["path"])
         return found
 
     return inputs
@@ -114,7 +121,7 @@ def model_file(model, dataset, replicate, condition):
     """
     recipe = study.models[model]
     if "pretrained" in recipe:
-        return recipe["pretrained"]
+        return local(recipe["pretrained"])
     if (other := recipe.get("train_on", dataset)) != dataset:
         dataset = other
         replicate = replicate if int(replicate) in replicates_of(other) else 0

@@ -26,7 +26,7 @@ rule install_mearec:
 
 rule simulate_templates:
     input:
-        mearec_environment,
+        environment=mearec_environment,
     output:
         "results/templates/{templates}.h5",
     log:

@@ -4,12 +4,12 @@ import hashlib
 import json
 import sys
 
-if with_conda:
-    mearec_environment = []
-    mearec_python = "python"
-else:
-    mearec_environment = ["results/environments/mearec"]
-    mearec_python = f"{mearec_environment[0]}/bin/python"
+mearec_environment = [] if with_conda else "results/environments/mearec"
+
+
+def mearec_python(wildcards, input):
+    """The interpreter that has MEArec."""
+    return f"{input.environment}/bin/python" if input.environment else "python"
 
 
 def mearec_parameters(wildcards):

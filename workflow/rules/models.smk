@@ -30,7 +30,9 @@ rule train:
         packages=packages_of,
         kind=lambda wildcards: study.datasets[wildcards.dataset].kind,
         # Outlives a killed job, unlike an output: training goes on from it.
-        checkpoint="results/models/{dataset}/{replicate}/{model}/{condition}/checkpoint",
+        checkpoint=lambda wildcards, output: str(
+            Path(output.model).with_name("checkpoint")
+        ),
         threads=2,
         # The same in every condition: a pair differs in its condition alone.
         seed=lambda wildcards: derive_seed(

@@ -37,10 +37,9 @@ def sorter_conda(wildcards):
     return str(project / f"envs/{environment}.yaml")
 
 
-def sorter_python(wildcards):
+def sorter_python(wildcards, input):
     """The interpreter that runs a sorter, None for that of the job."""
-    installed = sorter_environment(wildcards)
-    return f"{installed}/bin/python" if installed else None
+    return f"{input.environment}/bin/python" if input.environment else None
 
 
 def sorter_run(wildcards):
