@@ -1,6 +1,7 @@
 """How Sphinx builds these pages: `make docs`. Nothing is fetched."""
 
 import re
+from pathlib import Path
 
 import ephys_deepinterpolation  # noqa: F401  (the API reference reads its docstrings)
 
@@ -18,8 +19,12 @@ myst_heading_anchors = 4
 default_role = "code"
 napoleon_google_docstring = False
 napoleon_use_rtype = False
+napoleon_use_ivar = True
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
+
+
+RULES = Path(__file__).parents[1] / "workflow/rules"
 
 
 def _link_to_pages(app, page, source):
@@ -27,6 +32,22 @@ def _link_to_pages(app, page, source):
     source[0] = re.sub(r"\]\(\.\./config/README\.md", "](configuration.md", source[0])
 
 
+def _list_rules(app, page, source):
+    """Add what each rule says when it runs, by the file it stands in."""
+    if page == "workflow":
+        source[0] += "".join(map(_rules_of, sorted(RULES.glob("*.smk"))))
+
+
+def _rules_of(file):
+    rows = ""
+    for rule in re.split(r"\n *(?:use )?rule\b", file.read_text())[1:]:
+        name = re.match(r" (?:\w+ as )?(\w+)", rule) or re.search(r'name:\s+f?"(.+)"', rule)
+        message = re.search(r'message:\s+f?"(.+)"', rule)[1].replace("wildcards.", "")
+        rows += f"| `{name[1]}` | {message} |\n"
+    return rows and f"\n### `workflow/rules/{file.name}`\n\n| rule | says |\n| --- | --- |\n{rows}"
+
+
 def setup(app):
     """Connect what is above with Sphinx."""
     app.connect("source-read", _link_to_pages)
+    app.connect("source-read", _list_rules)
