@@ -1,8 +1,13 @@
 import json
+import os
 import subprocess
 import sys
+import venv
+from pathlib import Path
 
+import psutil
 import pytest
+from snakemake.common import get_snakemake_searchpaths
 
 THREADS = [
     "OMP_NUM_THREADS",
@@ -11,6 +16,7 @@ THREADS = [
     "NUMEXPR_NUM_THREADS",
     "NUMBA_NUM_THREADS",
 ]
+NAMES = ["yaml", "psutil", "ephys_deepinterpolation"]
 
 
 def run_job(code, **options):
@@ -82,3 +88,44 @@ def test_numpy_uses_as_many_threads_as_the_job_was_given(tmp_path):
 def test_starting_a_job_imports_nothing_that_fixes_its_threads_too_early():
     job = run_job("import sys\nprint('numpy' in sys.modules, 'tensorflow' in sys.modules)")
     assert job.stdout == "False False\n"
+
+
+def imports_of_a_script(python, log):
+    """Which of some packages a script of Snakemake's finds before and after it starts as a job."""
+    program = (
+        "import sys\n"
+        # As Snakemake begins every script.
+        f"sys.path.extend({get_snakemake_searchpaths()!r})\n"
+        "from snakemake.logging import logger\n"
+        "import importlib.util as util\n"
+        f"names = {NAMES}\n"
+        "from ephys_deepinterpolation.jobs import start_job\n"
+        "def found():\n"
+        "    print([name for name in names if util.find_spec(name)])\n"
+        "found()\n"
+        "sys.stdout.flush()\n"
+        f"start_job({str(log)!r})\n"
+        "found()\n"
+        "from ephys_deepinterpolation import seeds\n"
+    )
+    without = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    job = subprocess.run(
+        [python, "-c", program], capture_output=True, text=True, timeout=120, env=without
+    )
+    assert job.returncode == 0, job.stderr + log.read_text()
+    return job.stdout.strip(), log.read_text().strip()
+
+
+def test_a_job_in_an_environment_of_its_own_does_not_find_what_only_snakemake_has(tmp_path):
+    venv.create(tmp_path / "environment", symlinks=True)
+    python = tmp_path / "environment/bin/python"
+    packages = next((tmp_path / "environment/lib").glob("python*/site-packages"))
+    (packages / "psutil").symlink_to(Path(psutil.__file__).parent)
+    before, after = imports_of_a_script(python, tmp_path / "job.log")
+    assert before == str(NAMES), "else Snakemake no longer does what is undone"
+    assert after == str(NAMES[1:])
+
+
+def test_a_job_in_snakemakes_environment_finds_all_of_it(tmp_path):
+    before, after = imports_of_a_script(sys.executable, tmp_path / "job.log")
+    assert before == after == str(NAMES)

@@ -1,13 +1,13 @@
 """What every job of the workflow does first."""
 
 import _thread
+import json
 import os
+import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
-
-import psutil
 
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -27,6 +27,8 @@ _GRACE_S = 5.0
 def start_job(log: Path | str, threads: int = 1) -> None:
     """Send this process's output to a log file and fix how many threads its libraries use.
 
+    From here on it imports from its own environment alone, and this package from where it is.
+
     The process also ends itself when the Snakemake that started it is gone: killed without a
     chance to stop its jobs, it would otherwise leave them writing beside those of the next run.
 
@@ -34,6 +36,7 @@ def start_job(log: Path | str, threads: int = 1) -> None:
     split over them, and the last bits of a float depend on how. It therefore comes from the
     configuration and never from the machine.
     """
+    _keep_to_own_packages()
     os.environ.update(thread_limits(threads))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("MPLBACKEND", "Agg")
@@ -42,9 +45,7 @@ def start_job(log: Path | str, threads: int = 1) -> None:
         stream.flush()
         os.dup2(descriptor, stream.fileno())
     os.close(descriptor)
-    starter = next((p for p in psutil.Process().parents() if p.name() not in _SHELLS), None)
-    if starter is not None:
-        _end_with(starter)
+    _end_with_starter()
 
 
 def thread_limits(threads: int) -> dict[str, str]:
@@ -52,8 +53,25 @@ def thread_limits(threads: int) -> dict[str, str]:
     return dict.fromkeys(_THREAD_VARIABLES, str(threads)) | {"TF_NUM_INTEROP_THREADS": "1"}
 
 
-def _end_with(starter: psutil.Process) -> None:
-    """End this process when another one ends."""
+def _keep_to_own_packages() -> None:
+    """Take Snakemake's search path away, which it appends to that of a script's environment.
+
+    A package that the environment lacks would be found there, on this machine at least. This
+    package, once imported, finds its own modules.
+    """
+    ask = [sys.executable, "-c", "import json, sys; print(json.dumps(sys.path))"]
+    told = subprocess.run(ask, capture_output=True, text=True, check=True).stdout
+    own = {sys.path[0], *json.loads(told)}
+    sys.path[:] = [folder for folder in sys.path if folder in own]
+
+
+def _end_with_starter() -> None:
+    """End this process when the Snakemake that started it does."""
+    import psutil
+
+    starter = next((p for p in psutil.Process().parents() if p.name() not in _SHELLS), None)
+    if starter is None:
+        return
 
     def watch():
         while starter.is_running() and starter.status() != psutil.STATUS_ZOMBIE:

@@ -24,6 +24,8 @@ def main(folder):
     """Do what the request asks for."""
     request = json.loads((folder / "request.json").read_text())
     end_with(request["parent"])
+    # Behind those of the environment, which need not hold this project's package.
+    sys.path += request["packages"]
     seed_everything(request["seed"])
     result = {"error": "", "version": "", "device": "cpu", "seconds": None}
     try:

@@ -20,6 +20,7 @@ from ephys_deepinterpolation.sortings.processes import Ended, run_limited
 from ephys_deepinterpolation.sortings.runs import SortingRun
 
 _CHILD = Path(__file__).with_name("child.py")
+_PACKAGES = str(Path(__file__).parents[2])
 _SEED_PARAMETERS = {
     "kilosort4": "cluster_init_seed",
     "lupin": "seed",
@@ -124,6 +125,8 @@ def sort(
             "container": settings.container,
             "engine": settings.engine,
             "parent": os.getpid(),
+            # Its steps may be in the recipe of a recording, which another interpreter is not given.
+            "packages": [_PACKAGES] if python == sys.executable else [],
         }
         (scratch / "request.json").write_text(json.dumps(request))
         try:
