@@ -1,7 +1,11 @@
 import numpy as np
 import pytest
 
-from ephys_deepinterpolation.normalization import estimate_normalization
+from ephys_deepinterpolation.normalization import (
+    Normalization,
+    estimate_normalization,
+    silent_channels,
+)
 
 LOCATION = np.array([0.0, -300.0, 12.0, 5.0, 80.0])
 SCALE = np.array([10.0, 3.0, 45.0, 9.0, 12.0])
@@ -60,12 +64,38 @@ def test_a_merely_quiet_channel_is_not_silent(traces):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_values_that_are_not_finite_are_refused_and_their_channels_named(traces, value):
-    traces[77, 3] = value
-    with pytest.raises(ValueError, match=r"not finite on channels \[3\]"):
-        estimate_normalization(traces)
+def test_values_that_are_not_finite_do_not_count(traces, value):
+    whole, shorter = estimate_normalization(traces), estimate_normalization(traces[:15_000])
+    traces[15_000:, 3] = value
+    normalization = estimate_normalization(traces)
+    others = np.arange(len(SCALE)) != 3
+    for name, values in vars(normalization).items():
+        np.testing.assert_array_equal(values[others], getattr(whole, name)[others])
+        assert values[3] == getattr(shorter, name)[3]
 
 
-def test_a_recording_of_constant_channels_is_refused(traces):
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_channel_that_is_hardly_ever_finite_is_silent(traces, value):
+    traces[9_000:, 3] = value
+    normalization = estimate_normalization(traces)
+    np.testing.assert_array_equal(np.flatnonzero(normalization.silent), [3])
+    assert all(np.isfinite(values).all() for values in vars(normalization).values())
+
+
+def test_silent_channels_are_named_ten_at_most():
+    names = [f"AP{number}" for number in range(14)]
+    silent = np.arange(14) != 1
+
+    def named(mask):
+        return silent_channels(Normalization(np.zeros(14), np.ones(14), mask), names)
+
+    assert named(np.zeros(14, bool)) == ""
+    assert named(np.arange(14) == 7) == "AP7"
+    assert named(silent).startswith("AP0, AP2, AP3")
+    assert named(silent).endswith("AP10 and 3 others")
+
+
+@pytest.mark.parametrize("value", [4.0, np.nan])
+def test_a_recording_of_dead_channels_is_refused(traces, value):
     with pytest.raises(ValueError, match="every channel of the recording is constant"):
-        estimate_normalization(np.full_like(traces, 4.0))
+        estimate_normalization(np.full_like(traces, value))

@@ -190,13 +190,6 @@ def test_a_recording_without_probe_is_refused():
         train(NumpyRecording(white_noise(0), FREQUENCY))
 
 
-def test_values_that_are_not_finite_are_refused():
-    traces = white_noise(0)
-    traces[:, 3] = np.nan
-    with pytest.raises(ValueError, match=r"channels \[3\]"):
-        train(recording_of(traces))
-
-
 def test_a_silent_channel_neither_counts_in_the_loss_nor_is_learnt(trained):
     np.testing.assert_array_equal(np.flatnonzero(trained.normalization.silent), [SILENT_CHANNEL])
     noise = white_noise(0)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ephys_deepinterpolation.transients import find_transients, near
+from ephys_deepinterpolation.transients import find_transients, near, take_out_broken
 
 CHANNELS = 20
 NONE_SILENT = np.zeros(CHANNELS, dtype=bool)
@@ -48,9 +48,26 @@ def test_silent_channels_do_not_count(noise):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_a_value_that_is_not_finite_makes_its_frame_a_transient(noise, value):
-    noise[77, 3] = value
+def test_what_is_not_finite_is_out(noise, value):
+    noise[[76, 77], 0] = value
+    noise[77, :7] = value
     np.testing.assert_array_equal(np.flatnonzero(find_transients(noise, NONE_SILENT)), [77])
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_values_that_are_not_finite_become_zero_and_are_marked(noise, value):
+    given = noise.copy()
+    noise[77, 3] = value
+    broken = take_out_broken(noise)
+    assert broken is not None
+    np.testing.assert_array_equal(np.argwhere(broken), [[77, 3]])
+    np.testing.assert_array_equal(noise, np.where(broken, 0, given))
+
+
+def test_where_all_is_finite_nothing_is_marked_or_changed(noise):
+    given = noise.copy()
+    assert take_out_broken(noise) is None
+    np.testing.assert_array_equal(noise, given)
 
 
 def test_a_verdict_rests_on_its_frame_alone(noise):

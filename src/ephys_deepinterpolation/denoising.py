@@ -75,14 +75,14 @@ class DenoisingNetwork(keras.Model):
         """Map a stretch (targets + 2 x margin, channels) and an index to denoised traces.
 
         The index (targets, context frames) is one of `context_index`, the traces (targets,
-        channels) are in the units of the stretch. See `find_transients` for what passes through.
+        channels) are in the units of the stretch. What the network does not see passes through.
         """
         ops = keras.ops
         stretch, index = inputs
         traces = ops.cast(stretch, "float32")
         normalized = (traces - self._location) / self._scale
-        transient = self._find_transients(normalized)
-        normalized = ops.where(self._live & ~transient, normalized, ops.zeros_like(normalized))
+        seen = self._live & ~self._find_transients(normalized) & ops.isfinite(normalized)
+        normalized = ops.where(seen, normalized, ops.zeros_like(normalized))
         # A channel of zeros for the holes of the image, a frame of zeros for what is missing.
         normalized = ops.concatenate([normalized, ops.zeros_like(normalized[:, :1])], axis=1)
         normalized = ops.concatenate([normalized, ops.zeros_like(normalized[:1])], axis=0)
@@ -93,7 +93,7 @@ class DenoisingNetwork(keras.Model):
         predicted = ops.take(predicted, self._pixel_of_channel, axis=1)
         targets = slice(self._margin, self._margin + index.shape[0])
         denoised = predicted * self._scale + self._location
-        return ops.where(self._live & ~transient[targets], denoised, traces[targets])
+        return ops.where(seen[targets], denoised, traces[targets])
 
     def _find_transients(self, normalized: Any) -> Any:
         """Mark frames as `transients.find_transients` does: bool, shape (frames, 1)."""
@@ -101,8 +101,7 @@ class DenoisingNetwork(keras.Model):
         # Comparisons with NaN are false: written so that NaN counts as out of range.
         extreme = self._live & ~(ops.absolute(normalized) <= LARGEST_SCALES)
         extreme = ops.sum(ops.cast(extreme, "float32"), axis=1, keepdims=True)
-        broken = ops.any(self._live & ~ops.isfinite(normalized), axis=1, keepdims=True)
-        return (extreme > self._most_extreme) | broken
+        return extreme > self._most_extreme
 
 
 class BlockDenoiser:

@@ -10,7 +10,7 @@ from spikeinterface.core import BaseRecording
 from ephys_deepinterpolation.geometry import ProbeImage
 from ephys_deepinterpolation.normalization import Normalization
 from ephys_deepinterpolation.recording import units_of
-from ephys_deepinterpolation.transients import find_transients, near
+from ephys_deepinterpolation.transients import find_transients, near, take_out_broken
 from ephys_deepinterpolation.windows import Context, Windows
 
 _BLOCKS = 5
@@ -121,10 +121,13 @@ def traces_in_uv(recording: BaseRecording, segment: int, start: int, end: int) -
 
 
 class Piece:
-    """A piece of a recording in memory, and which of its frames may be targets."""
+    """A piece of a recording in memory, which of its frames may be targets, and what is broken.
 
-    def __init__(self, windows: Windows, targets: np.ndarray):
-        self.windows, self.targets = windows, targets
+    `broken` marks the pixels of its images that are not finite; None where all are.
+    """
+
+    def __init__(self, windows: Windows, targets: np.ndarray, broken: np.ndarray | None):
+        self.windows, self.targets, self.broken = windows, targets, broken
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -167,6 +170,7 @@ class Frames:
         traces = traces_in_uv(recording, piece.segment, first, piece.end + margin)
         normalized = self.normalization.apply(traces)
         transient = near(find_transients(normalized, self.normalization.silent), margin)
+        broken = take_out_broken(normalized)
         windows = Windows(
             self.image.to_image(normalized),
             self.context,
@@ -174,7 +178,11 @@ class Frames:
             recording.get_num_samples(piece.segment),
         )
         clean = ~transient[margin : len(transient) - margin]
-        return Piece(windows, piece.start + np.flatnonzero(clean))
+        return Piece(
+            windows,
+            piece.start + np.flatnonzero(clean),
+            None if broken is None else self.image.to_image(broken),
+        )
 
     def batch(self, piece: Piece, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Contexts (images, rows, features) and targets with mask (images, rows, columns, 2)."""
@@ -184,7 +192,10 @@ class Frames:
     def targets(self, piece: Piece, targets: np.ndarray) -> np.ndarray:
         """Targets with mask alone: shape (images, rows, columns, 2)."""
         frames = piece.windows.targets(targets)
-        packed = np.stack([frames, np.broadcast_to(self.mask, frames.shape)], axis=-1)
+        mask = np.broadcast_to(self.mask, frames.shape)
+        if piece.broken is not None:
+            mask = mask * ~piece.broken[targets - piece.windows.first_frame]
+        packed = np.stack([frames, mask], axis=-1)
         return packed.reshape(-1, *packed.shape[2:])
 
     def draw(

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +23,12 @@ from ephys_deepinterpolation.layouts import (
     interleaved_image,
 )
 from ephys_deepinterpolation.model import Model, ModelError, load_model
-from ephys_deepinterpolation.normalization import Normalization, estimate_normalization
-from ephys_deepinterpolation.transients import find_transients
+from ephys_deepinterpolation.normalization import (
+    Normalization,
+    estimate_normalization,
+    silent_channels,
+)
+from ephys_deepinterpolation.transients import LARGEST_SCALES, find_transients, take_out_broken
 from ephys_deepinterpolation.windows import Context, Windows
 
 if TYPE_CHECKING:
@@ -48,6 +53,7 @@ _NORMALIZATION_FRAMES = 10_000
 # A recording of the model's channels is normalized anew where it is this many times louder or
 # quieter: another gain, reference or filter, not another day.
 _TOLERATED_LOUDNESS = 1.5
+_FEW_CHANNELS = 0.5
 
 
 class DeepInterpolatedRecording(BasePreprocessor):
@@ -55,8 +61,9 @@ class DeepInterpolatedRecording(BasePreprocessor):
 
     Traces keep the units, gains and offsets of the parent recording. A frame's value does not
     depend on how it was asked for. Near the ends of a segment, a missing frame of the context is
-    replaced by its mirror image about the target. Silent channels, and frames in a saturation or
-    a transient, pass through unchanged; the frames around a transient see silence in its place.
+    replaced by its mirror image about the target. Channels that are dead, saturated or hardly ever
+    finite (a warning names them), values that are not finite, and frames in a saturation or a
+    transient pass through unchanged; what is denoised around them sees silence in their place.
 
     Parameters
     ----------
@@ -104,6 +111,7 @@ class DeepInterpolatedRecording(BasePreprocessor):
         check_fit(recording, image, model)
         if normalization is None:
             normalization = normalization_for(recording, model)
+            warn_of_silent(normalization, recording, "as they are")
         elif isinstance(normalization, dict):
             normalization = Normalization.from_dict(normalization)
         super().__init__(recording, dtype=recording.get_dtype() if dtype is None else dtype)
@@ -263,6 +271,7 @@ class _HostDenoiser:
         normalized = self._normalization.apply(traces)
         transient = find_transients(normalized, self._normalization.silent)
         normalized[transient] = 0
+        broken = take_out_broken(normalized)
         windows = Windows(
             self._image.to_image(normalized), self._context, left, segment_frames=frames
         )
@@ -275,6 +284,8 @@ class _HostDenoiser:
         silent = self._normalization.silent
         denoised[:, silent] = traces[wanted, silent]
         denoised[transient[wanted]] = traces[wanted][transient[wanted]]
+        if broken is not None:
+            denoised[broken[wanted]] = traces[wanted][broken[wanted]]
         return (denoised - self._offsets) / self._gains
 
     def _predict(self, contexts: np.ndarray) -> np.ndarray:
@@ -330,13 +341,15 @@ def normalization_for(recording: BaseRecording, model: Model) -> Normalization:
 
     The model's own for a recording it was trained on, and for another with the same channels and
     contacts that is as loud: their scales differ by less than a factor of 1.5 (median over
-    channels), or cannot be told. Otherwise estimated from chunks of the recording, always the same
-    ones; for a model of the deepinterpolation package as that does.
+    channels), or cannot be told; channels that are dead, saturated or not finite here are silent
+    in it. Otherwise estimated from chunks of the recording, always the same ones; for a model of
+    the deepinterpolation package as that does.
 
     Raises
     ------
     ValueError
-        Other channels than the model's are constant or hold values that are not finite.
+        The recording holds no frames; or its channels are others than the model's, and all of
+        them constant or hardly ever finite.
     """
     if model.layout != "probe":
         return common_normalization(recording, *units_of(recording))
@@ -347,28 +360,71 @@ def normalization_for(recording: BaseRecording, model: Model) -> Normalization:
         return _estimated_normalization(recording)
     if model.was_fitted_to(recording):
         return model.normalization
+    traces = _excerpts_in_uv(recording)
+    # Of what is not finite nothing is larger than another.
+    still = ~(np.fmax.reduce(traces) > np.fmin.reduce(traces))
     try:
-        estimated = _estimated_normalization(recording)
+        estimated = estimate_normalization(traces)
     except ValueError:
-        return model.normalization
+        # One frame tells nothing, nor do spikes without noise, which are rare.
+        dead = still.all() and recording.get_total_samples() > 1
+        return _silenced(model.normalization, np.full_like(still, dead))
     live = ~(model.normalization.silent | estimated.silent)
     if not live.any():
-        return model.normalization
+        return _silenced(model.normalization, still)
     louder = np.median(estimated.scale[live] / model.normalization.scale[live])
     as_loud = 1 / _TOLERATED_LOUDNESS < louder < _TOLERATED_LOUDNESS
-    return model.normalization if as_loud else estimated
+    if not as_loud:
+        return estimated
+    # Where most channels are hardly ever anything but still, spikes without noise are denoised.
+    quiet = estimated.silent & (estimated.silent.mean() < _FEW_CHANNELS)
+    return _silenced(model.normalization, still | quiet | _out_of_scale(model, estimated))
+
+
+def _out_of_scale(model: Model, estimated: Normalization) -> np.ndarray:
+    """Mark the channels that are most of the time, to the model, where no neural signal is."""
+    farthest = LARGEST_SCALES * model.normalization.scale
+    away = np.abs(estimated.location - model.normalization.location)
+    return np.maximum(away, estimated.scale) > farthest
+
+
+def _silenced(normalization: Normalization, channels: np.ndarray) -> Normalization:
+    silent = normalization.silent | channels
+    if np.array_equal(silent, normalization.silent):
+        return normalization
+    return replace(normalization, silent=silent)
 
 
 def _estimated_normalization(recording: BaseRecording) -> Normalization:
-    shortest = min(recording.get_num_frames(index) for index in range(len(recording.segments)))
+    return estimate_normalization(_excerpts_in_uv(recording))
+
+
+def _excerpts_in_uv(recording: BaseRecording) -> np.ndarray:
+    """Read chunks of a recording, always the same ones: (frames, channels)."""
+    lengths = [recording.get_num_samples(index) for index in range(len(recording.segments))]
+    filled = [index for index, length in enumerate(lengths) if length]
+    if not filled:
+        raise ValueError("the recording holds no frames: there is nothing to denoise")
+    shortest = min(lengths[index] for index in filled)
     chunks = get_random_data_chunks(
-        recording,
+        recording if len(filled) == len(lengths) else recording.select_segments(filled),
         num_chunks_per_segment=_NORMALIZATION_CHUNKS,
         chunk_size=min(_NORMALIZATION_FRAMES, max(1, shortest // 2)),
         seed=0,
     )
     gains, offsets = units_of(recording)
-    return estimate_normalization(chunks.astype(np.float32) * gains + offsets)
+    return chunks.astype(np.float32) * gains + offsets
+
+
+def warn_of_silent(
+    normalization: Normalization, recording: BaseRecording, consequence: str
+) -> None:
+    """Name the silent channels of a recording, if there are any, and what they are left as."""
+    if names := silent_channels(normalization, recording.channel_ids):
+        warnings.warn(
+            f"channels left {consequence}, being dead, saturated or not finite: {names}",
+            stacklevel=4,
+        )
 
 
 def check_fit(recording: BaseRecording, image: ProbeImage, model: Model) -> None:

@@ -54,7 +54,7 @@ from ephys_deepinterpolation.predictability import (
     measure_predictability,
     smallest_useful_omission,
 )
-from ephys_deepinterpolation.recording import check_fit, normalization_for
+from ephys_deepinterpolation.recording import check_fit, normalization_for, warn_of_silent
 from ephys_deepinterpolation.windows import Context
 
 _NORMALIZATION_FRAMES = 300_000
@@ -63,6 +63,7 @@ _LINEAR_MODEL_ROWS = 240_000
 _NEIGHBOURING_ROWS = 3
 _VALIDATION_ROWS = 60_000
 _ROUNDING = 1e-5
+_LEFT_OUT = "out of training"
 _AUTO_OMISSIONS = (1, 2, 3, 4, 6, 8)
 
 
@@ -145,6 +146,7 @@ def train_deepinterpolation(
     normalization = estimate_normalization(
         sample_traces(recordings, training, _NORMALIZATION_FRAMES, random)
     )
+    warn_of_silent(normalization, recordings[0], _LEFT_OUT)
     untrained = Model(
         network=asdict(network),
         weights={},
@@ -216,8 +218,10 @@ def fine_tune(
     recordings = [recordings] if isinstance(recordings, BaseRecording) else list(recordings)
     image = _common_image(recordings)
     check_fit(recordings[0], image, model)
+    normalization = normalization_for(recordings[0], model)
+    warn_of_silent(normalization, recordings[0], _LEFT_OUT)
     tuned = model.replace(
-        normalization=normalization_for(recordings[0], model),
+        normalization=normalization,
         channel_ids=tuple(str(channel) for channel in recordings[0].channel_ids),
         positions=recordings[0].get_channel_locations(),
         sampling_frequency=recordings[0].get_sampling_frequency(),
