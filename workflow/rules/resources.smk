@@ -5,9 +5,14 @@ import functools
 from ephys_deepinterpolation import sizes
 
 
-# A limit on `at_once` is one on the jobs within a group, of which a cluster gets as many as it takes.
+# Jobs of a group take turns: profiles say `at_once: 1`, which makes a group ask for what its largest
+# job asks for, and the Snakemake that runs a group on a node, which does not read them, is told here.
 resource_scopes:
     at_once="local",
+
+
+if not workflow.is_main_process:
+    workflow.register_resource("at_once", 1)
 
 
 @functools.cache
