@@ -27,6 +27,7 @@ from ephys_deepinterpolation.configuration.schemas import (
     schema_of_kind,
     schema_problems,
 )
+from ephys_deepinterpolation.strangers import load, read_zarr, refusal_of
 
 # Probes of `ground_truth.probes` without a part number, and the contacts of those that have few.
 _GENERIC_PROBES = {"tetrode": 4, "linear": None, "planar": None}
@@ -248,7 +249,12 @@ def _probe_problems(
 
 
 def _reader_problems(parameters: dict[str, Any], place: Place) -> Iterator[str]:
-    """Check that the reader of a recording exists and takes its arguments."""
+    """Check that the reader of a recording exists, runs no code and takes its arguments."""
+    for key in ("reader", "sorting_reader"):
+        name = parameters.get(key)
+        if isinstance(name, str) and (reason := refusal_of(name)):
+            yield problem(place.at(key), shown(name), f"no reader that {reason}")
+            return
     reader = parameters.get("reader")
     if not isinstance(reader, str):
         return
@@ -262,7 +268,7 @@ def _reader_problems(parameters: dict[str, Any], place: Place) -> Iterator[str]:
 
 def _recording_readers() -> dict[str, Callable[..., Any]]:
     """Return the functions of SpikeInterface that read a recording, by name."""
-    from spikeinterface import extractors, load
+    from spikeinterface import extractors
 
     others = [
         *extractors.sorting_extractor_full_dict.values(),
@@ -274,7 +280,7 @@ def _recording_readers() -> dict[str, Callable[..., Any]]:
         for name, function in vars(extractors).items()
         if name.startswith("read_") and function not in others
     }
-    return readers | {"load": load}
+    return readers | {"load": load, "read_zarr": read_zarr}
 
 
 def _path_problems(

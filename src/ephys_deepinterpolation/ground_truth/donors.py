@@ -10,7 +10,6 @@ from pathlib import Path
 import h5py
 import numpy as np
 import spikeinterface as si
-import spikeinterface.extractors as extractors
 from probeinterface import Probe
 from scipy.interpolate import griddata
 from scipy.signal import resample
@@ -18,6 +17,7 @@ from spikeinterface.core.generate import generate_templates
 from spikeinterface.core.waveform_tools import estimate_templates
 
 from ephys_deepinterpolation.ground_truth.recorded import described_path, read_described
+from ephys_deepinterpolation.strangers import read_with
 
 # Places (units, 2) in µm -> templates (units, frames, contacts).
 Placing = Callable[[np.ndarray], np.ndarray]
@@ -234,15 +234,12 @@ def read_sorting(reader: str, path: Path | str, arguments: dict | None = None) -
     ------
     FileNotFoundError
         There is nothing at the path.
-    ValueError
-        SpikeInterface has no such reader.
+    UnsafeFileError
+        SpikeInterface has no such reader, or reading could run what somebody else wrote.
     """
     if not Path(path).exists():
         raise FileNotFoundError(f"no sorting at {path}")
-    if reader != "load" and not hasattr(extractors, reader):
-        raise ValueError(f"SpikeInterface has no reader of sortings called {reader}")
-    read = si.load if reader == "load" else getattr(extractors, reader)
-    return read(path, **(arguments or {}))
+    return read_with(reader, path, arguments)
 
 
 def read_mearec_templates(path: Path | str) -> si.Templates:

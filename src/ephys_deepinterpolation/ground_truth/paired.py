@@ -164,7 +164,11 @@ def read_spike_times(path: Path | str, unit: str, sampling_frequency: float) -> 
     if not path.exists():
         raise FileNotFoundError(f"no file of spikes at {path}")
     try:
-        values = np.load(path) if path.suffix == ".npy" else np.loadtxt(path, ndmin=1)
+        values = (
+            np.load(path, allow_pickle=False)
+            if path.suffix == ".npy"
+            else np.loadtxt(path, ndmin=1)
+        )
         values = np.asarray(values, float)
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path} does not hold one number per spike: {error}") from None

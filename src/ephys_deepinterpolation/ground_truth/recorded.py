@@ -4,9 +4,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 import spikeinterface as si
-import spikeinterface.extractors as extractors
 
 from ephys_deepinterpolation.ground_truth.base import GroundTruth
+from ephys_deepinterpolation.strangers import read_with
 
 
 def read_recorded(
@@ -99,11 +99,12 @@ def read_traces(reader: str, path: Path | str, arguments: dict | None = None) ->
     ------
     FileNotFoundError
         There is nothing at the path.
+    UnsafeFileError
+        Reading could run what somebody else wrote, see `read_with`.
     """
     if not Path(path).exists():
         raise FileNotFoundError(f"no recording at {path}")
-    read = si.load if reader == "load" else getattr(extractors, reader)
-    return read(path, **(arguments or {}))
+    return read_with(reader, path, arguments)
 
 
 def excerpt_frames(
