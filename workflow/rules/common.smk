@@ -11,6 +11,7 @@ from snakemake.utils import update_config
 from ephys_deepinterpolation.configuration import ConfigurationError, read_study
 from ephys_deepinterpolation.denoisers import offering_packages
 from ephys_deepinterpolation.seeds import derive_seed
+from ephys_deepinterpolation.strangers import UnsafeFileError, check_configuration
 
 project = Path(workflow.current_basedir).resolve().parents[1]
 with_conda = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
@@ -22,12 +23,14 @@ if workflow.modifier.skip_configfile:
     update_config(config, given)
 
 try:
+    for file in workflow.configfiles:
+        check_configuration(file)
     study = read_study(
         config,
         schemas=project / "workflow/schemas",
         config_file=", ".join(map(str, workflow.configfiles)) or "the configuration",
     )
-except ConfigurationError as error:
+except (ConfigurationError, UnsafeFileError) as error:
     raise WorkflowError(str(error)) from None
 
 FIGURE_FORMATS = ["svg", "pdf", "png"]
