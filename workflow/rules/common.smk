@@ -33,6 +33,9 @@ try:
 except (ConfigurationError, UnsafeFileError) as error:
     raise WorkflowError(str(error)) from None
 
+# Below the prefix that another workflow may give this one as its module.
+results = Path(workflow.modifier.modify_path("results"))
+
 FIGURE_FORMATS = ["svg", "pdf", "png"]
 TABLE_FORMATS = ["parquet", "csv"]
 
