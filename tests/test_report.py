@@ -1,5 +1,6 @@
 import base64
 import gzip
+import hashlib
 import io
 import re
 from html import unescape
@@ -94,6 +95,14 @@ def test_nothing_is_loaded_from_elsewhere(html):
     for resource in Reader(html).resources:
         assert resource.startswith(("#", "data:"))
     assert not re.search(r"url\(|@import|https?://", html)
+
+
+def test_a_browser_may_run_the_reports_own_script_and_no_other(html):
+    (policy,) = re.findall(r'Content-Security-Policy" content="([^"]+)"', html)
+    (script,) = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}';" in policy
+    assert policy.startswith("default-src 'none';")
 
 
 def test_the_first_box_lists_the_sorters_that_failed(html):

@@ -43,11 +43,63 @@ def page(tmp_path_factory, tables):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rendering, "LARGEST_SVG", (folder / "sortings.svg").stat().st_size - 1)
         path = write_report(folder / "report.html", tables, figures, settings)
+    yield from opened(path, tmp_path_factory.mktemp("profile"))
+
+
+def opened(path, profile):
+    """Open a page of its own."""
     assert PROGRAM is not None
-    with Page(PROGRAM, tmp_path_factory.mktemp("profile")) as page:
+    with Page(PROGRAM, profile) as page:
         page.call("Page.navigate", url=path.as_uri())
         page.wait_for("Page.loadEventFired")
         yield page
+
+
+PAYLOADS = [
+    "<script>window.hacked = 1</script>",
+    '"><img src="x" onerror="window.hacked = 1">',
+    "'><svg onload='window.hacked = 1'>",
+    "</pre></script><script>window.hacked = 1</script>",
+]
+
+
+@pytest.fixture(scope="module")
+def evil(tmp_path_factory, tables):
+    """Open a report whose names and errors are payloads, and another past whose escape one got."""
+    folder = tmp_path_factory.mktemp("evil")
+    names = dict(zip(["np2-synthetic", "di", "mountainsort5", "raw"], PAYLOADS, strict=True))
+    renamed = {name: table.replace(names) for name, table in tables.items()}
+    renamed["sortings"] = renamed["sortings"].assign(error="".join(PAYLOADS))
+    settings = {
+        "config": {"study": {"reference": PAYLOADS[3]}, "note": "".join(PAYLOADS)},
+        "title": "".join(PAYLOADS),
+        "versions": {payload: payload for payload in PAYLOADS},
+        "verdict": example_verdict(tables),
+    }
+    path = write_report(folder / "evil.html", renamed, [], settings)
+    yield from opened(path, tmp_path_factory.mktemp("profile"))
+
+
+def test_names_and_errors_that_are_scripts_are_shown_and_do_not_run(evil):
+    assert evil.evaluate("typeof window.hacked") == "undefined"
+    assert evil.evaluate("document.scripts.length") == 1
+    assert PAYLOADS[0] in evil.evaluate("document.body.textContent")
+
+
+def test_a_script_that_got_into_the_report_does_not_run_either(evil):
+    evil.evaluate(
+        "document.body.insertAdjacentHTML('beforeend', `"
+        '<img src="x" onerror="window.hacked = 1">'
+        '<a id="link" href="javascript:window.hacked = 1">a</a>`);'
+        "document.body.append(Object.assign(document.createElement('script'),"
+        " {textContent: 'window.hacked = 1'}));"
+        "document.getElementById('link').click(); 0"
+    )
+    waited = "new Promise(done => setTimeout(() => done(typeof window.hacked), 500))"
+    assert evil.evaluate(waited) == "undefined"
+    # The report's own script does.
+    evil.evaluate("document.querySelector('th button').click(); 0")
+    assert evil.evaluate("document.querySelector('th[aria-sort]') !== null")
 
 
 def test_every_image_loads(page):
