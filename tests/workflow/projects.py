@@ -112,19 +112,28 @@ def wait_for(condition, seconds: float = 120.0):
     raise AssertionError("waited in vain")
 
 
+def runs(process: psutil.Process, script: str) -> bool:
+    """Whether a process is the Python that runs a script of the workflow."""
+    try:
+        words = process.cmdline()
+    except psutil.Error:
+        return False
+    return len(words) == 2 and words[1].endswith(f".{script}.py")
+
+
 def job_running(process: subprocess.Popen, script: str) -> psutil.Process | None:
-    """The Python process that runs a script of the workflow below a Snakemake."""
-    for child in psutil.Process(process.pid).children(recursive=True):
-        try:
-            words = child.cmdline()
-        except psutil.Error:
-            continue
-        if len(words) == 2 and words[1].endswith(f".{script}.py"):
-            return child
-    return None
+    """The process that runs a script of the workflow below a Snakemake."""
+    below = psutil.Process(process.pid).children(recursive=True)
+    return next((child for child in below if runs(child, script)), None)
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen:
     return subprocess.Popen(
         command(*arguments), cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
+
+
+def job_in(folder: Path, script: str) -> psutil.Process | None:
+    """The process that runs a script of the workflow in a folder, whoever started it."""
+    found = (process for process in psutil.process_iter() if runs(process, script))
+    return next((job for job in found if Path(job.cwd()) == folder.resolve()), None)

@@ -1,0 +1,172 @@
+"""The workflow on a real Slurm, started here on loopback: it ends as it does without one."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import psutil
+import pytest
+
+from projects import (
+    assert_same_tables,
+    command,
+    job_in,
+    leftovers,
+    project_in,
+    said,
+    snakemake,
+    truth_files,
+    wait_for,
+)
+
+SCRIPTS = Path(__file__).with_name("slurm")
+ABSENT = [tool for tool in ("slurmctld", "slurmd", "munged") if shutil.which(tool) is None]
+PROFILE = ("--profile", "profiles/slurm", "--slurm-init-seconds-before-status-checks", "2")
+TRUTH = "results/ground_truth/tiny-synthetic/0"
+
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.timeout(3600),
+    pytest.mark.skipif(bool(ABSENT), reason=f"not installed: {', '.join(ABSENT)}"),
+    pytest.mark.skipif(os.geteuid() != 0, reason="Slurm's daemons are started by root"),
+]
+
+
+@pytest.fixture(scope="module")
+def slurm(tmp_path_factory):
+    """A Slurm of one node, this machine; the folder of its logs."""
+    folder = tmp_path_factory.mktemp("slurm")
+    subprocess.run([SCRIPTS / "start.sh", folder], check=True)
+    yield folder
+    subprocess.run([SCRIPTS / "stop.sh"], check=True)
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory):
+    """The small study, run without a cluster."""
+    folder = project_in(tmp_path_factory.mktemp("local"))
+    run = snakemake(folder, "--cores", "2")
+    assert run.returncode == 0, said(run)
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return project_in(tmp_path / "study")
+
+
+def jobs(slurm: Path, folder: Path) -> list[dict[str, str]]:
+    """What Slurm noted of the jobs of a study that ended, in the order of their ends."""
+    lines = (slurm / "jobs.txt").read_text().splitlines()
+    found = [dict(re.findall(r"(\w+)=(\S*)", line)) for line in lines]
+    return [
+        {"state": job["JobState"], "mb": int(re.search(r"mem=(\d+)", job["Tres"])[1])}
+        for job in found
+        if job["WorkDir"] == str(folder)
+    ]
+
+
+def start(folder: Path, target: str, *arguments: str) -> subprocess.Popen:
+    return subprocess.Popen(
+        command(target, *PROFILE, *arguments),
+        cwd=folder,
+        stdout=(folder / "said").open("w"),
+        stderr=subprocess.STDOUT,
+    )
+
+
+def ended_well(process: subprocess.Popen, folder: Path) -> None:
+    assert process.wait(timeout=1800) == 0, (folder / "said").read_text()
+
+
+def models(folder: Path) -> dict[str, bytes]:
+    root = folder / "results/models"
+    return {
+        str(path.relative_to(root)): path.read_bytes() for path in root.rglob("model.safetensors")
+    }
+
+
+def test_a_study_on_slurm_has_the_tables_models_and_recordings_of_a_local_one(slurm, local, folder):
+    run = snakemake(folder, *PROFILE)
+    assert run.returncode == 0, said(run)
+    assert_same_tables(folder, local)
+    assert truth_files(folder) == truth_files(local)
+    assert models(folder) == models(local)
+    assert (folder / "results/report.html").exists()
+    ran = jobs(slurm, folder)
+    assert {job["state"] for job in ran} == {"COMPLETED"}
+    assert len(ran) < 20, "short jobs go in groups"
+
+
+def test_a_job_that_takes_more_memory_than_it_asked_for_asks_for_more(slurm, local, folder):
+    less = "generate_synthetic:mem_mb=700*attempt**2"
+    run = snakemake(folder, TRUTH, *PROFILE, "--set-resources", less)
+    assert run.returncode == 0, said(run)
+    ran = jobs(slurm, folder)
+    assert [job["mb"] for job in ran] == [700, 2800]
+    assert ran[0]["state"] in ("OUT_OF_MEMORY", "FAILED", "CANCELLED")
+    assert ran[1]["state"] == "COMPLETED"
+    assert truth_files(folder) == truth_files(local)
+
+
+def test_a_job_that_takes_too_long_gets_more_time(slurm, local, folder):
+    less = "generate_synthetic:runtime=30**(attempt-1)"
+    process = start(folder, TRUTH, "--set-resources", less)
+    job = wait_for(lambda: job_in(folder, "generate_synthetic"))
+    os.kill(job.pid, signal.SIGSTOP)  # It hangs until the minute is over.
+    ended_well(process, folder)
+    assert [job["state"] for job in jobs(slurm, folder)] == ["TIMEOUT", "COMPLETED"]
+    assert truth_files(folder) == truth_files(local)
+
+
+def test_a_job_of_a_lost_node_runs_again(slurm, local, folder):
+    process = start(folder, TRUTH)
+    job = wait_for(lambda: job_in(folder, "generate_synthetic"))
+    os.kill(job.pid, signal.SIGSTOP)  # For it not to end before its node.
+    lose_node(slurm)
+    wait_for(lambda: node_state().startswith("down"))
+    subprocess.run(["slurmd", "-N", os.uname().nodename.split(".")[0]], check=True)
+    ended_well(process, folder)
+    assert jobs(slurm, folder)[-1]["state"] == "COMPLETED"
+    assert "attempt" not in (folder / "said").read_text(), "Slurm itself ran it again"
+    assert truth_files(folder) == truth_files(local)
+    assert not leftovers(folder)
+
+
+def lose_node(slurm: Path) -> None:
+    """End the node's daemon and everything it runs, as a cut of its power does."""
+    daemon = psutil.Process(int((slurm / "slurmd.pid").read_text()))
+    steps = [process for process in psutil.process_iter() if process.name() == "slurmstepd"]
+    for process in [daemon, *steps, *(child for step in steps for child in step.children(True))]:
+        process.kill()
+
+
+def node_state() -> str:
+    asked = ["sinfo", "--noheader", "--partition", "main", "--format", "%T"]
+    return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_after_kill_9_of_snakemake_the_job_is_cancelled_by_hand_and_the_study_goes_on(
+    slurm, local, folder
+):
+    target = "results/models/tiny-synthetic/0/compact/di/model.safetensors"
+    process = start(folder, target)
+    job = wait_for(lambda: job_in(folder, "train"), seconds=600)
+    process.kill()
+    process.wait()
+    assert job.is_running(), "a cluster's job does not end with Snakemake"
+
+    locked = snakemake(folder, target, *PROFILE)
+    assert locked.returncode != 0
+    assert "--unlock" in said(locked)
+
+    subprocess.run(["scancel", "--user", "root"], check=True)
+    wait_for(lambda: not job.is_running())
+    assert snakemake(folder, "--unlock").returncode == 0
+    run = snakemake(folder, target, *PROFILE)
+    assert run.returncode == 0, said(run)
+    assert models(folder) == models(local)
+    assert not leftovers(folder)
