@@ -1,7 +1,10 @@
 """Profiles for clusters, and what rules ask of one."""
 
+import json
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -64,16 +67,101 @@ def test_a_profile_plans_the_demo(tmp_path, profile):
     assert "np2-real" in said(run)
 
 
+@pytest.fixture
+def stand_in(tmp_path, monkeypatch):
+    """Put a command of the shell in the place of a cluster's own."""
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+    def put(name, does):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{does}\n")
+        (tmp_path / name).chmod(0o755)
+
+    return put
+
+
+def answer(profile: str) -> str:
+    """What a profile says of a job."""
+    asked = [PROJECT / f"profiles/{profile}/status.sh", "job-1"]
+    return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.mark.parametrize("gpus", [0, 2])
+def test_kubernetes_gets_what_a_job_asks_for(tmp_path, stand_in, gpus):
+    stand_in("kubectl", "cat > manifest; echo job.batch/name-1")
+    asked = {"--cpus": 2, "--memory-mb": 3000, "--minutes": 90, "--gpus": gpus}
+    site = {"--image": "an-image", "--claim": "a-claim", "--mount": "/shared"}
+    options = [str(word) for pair in (asked | site).items() for word in pair]
+    submit = [sys.executable, PROJECT / "profiles/kubernetes/submit.py"]
+    run = subprocess.run(
+        [*submit, *options, "with 'quotes'.sh"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout == "job.batch/name-1\n"
+    job = json.loads((tmp_path / "manifest").read_text())["spec"]
+    assert job["activeDeadlineSeconds"] == 90 * 60
+    container = job["template"]["spec"]["containers"][0]
+    assert container["command"] == ["sh", str(tmp_path / "with 'quotes'.sh")]
+    assert container["resources"]["requests"]["cpu"] == 2
+    assert container["resources"]["limits"] == {"memory": "3000M"} | (
+        {"nvidia.com/gpu": gpus} if gpus else {}
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ("succeeded=1 failed=", "success"),
+        ("succeeded= failed=1", "failed"),
+        ("succeeded= failed=", "running"),
+    ],
+)
+def test_kubernetes_is_asked_how_a_job_fares(stand_in, found, said):
+    stand_in("kubectl", f"echo '{found}'")
+    assert answer("kubernetes") == said
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ("job_state = F\\n    Exit_status = 0", "success"),
+        ("job_state = F\\n    Exit_status = 271", "failed"),
+        ("job_state = C\\n    exit_status = 0", "success"),
+        ("job_state = R", "running"),
+        ("job_state = Q", "running"),
+    ],
+)
+def test_pbs_is_asked_how_a_job_fares(stand_in, found, said):
+    stand_in("qstat", f"printf 'Job Id: 1\\n    {found}\\n'")
+    assert answer("generic") == said
+
+
+@pytest.mark.parametrize(
+    ("profile", "command", "complaint", "said"),
+    [
+        ("generic", "qstat", "qstat: Unknown Job Id 1", "failed"),
+        ("generic", "qstat", "qstat: cannot connect to server", "running"),
+        ("kubernetes", "kubectl", "Error from server (NotFound): jobs not found", "failed"),
+        ("kubernetes", "kubectl", "Unable to connect to the server", "running"),
+    ],
+)
+def test_a_cluster_that_does_not_answer_is_asked_again(stand_in, profile, command, complaint, said):
+    stand_in(command, f"echo '{complaint}' >&2; exit 1")
+    assert answer(profile) == said
+
+
 @pytest.mark.long
 def test_pbs_gets_what_a_job_asks_for_and_more_after_it_was_ended(tmp_path, monkeypatch):
-    folder, stand_in = project_in(tmp_path / "study"), tmp_path / "pbs"
-    stand_in.mkdir()
-    monkeypatch.setenv("STAND_IN", str(stand_in))
+    folder, pbs = project_in(tmp_path / "study"), tmp_path / "pbs"
+    pbs.mkdir()
+    monkeypatch.setenv("STAND_IN", str(pbs))
     monkeypatch.setenv("PATH", f"{STAND_INS}:{os.environ['PATH']}")
     checked = "results/ground_truth_checks/tiny-synthetic/0/spectra.parquet"
     run = snakemake(folder, "--profile", "profiles/generic", checked)
     assert run.returncode == 0, said(run)
-    calls = (stand_in / "calls").read_text().splitlines()
+    calls = (pbs / "calls").read_text().splitlines()
     asked = [
         re.search(r"select=1:ncpus=1:mem=(\d+)mb:ngpus=0 -l walltime=(\d+) ", call).groups()
         for call in calls

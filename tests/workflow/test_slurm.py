@@ -26,6 +26,7 @@ SCRIPTS = Path(__file__).with_name("slurm")
 ABSENT = [tool for tool in ("slurmctld", "slurmd", "munged") if shutil.which(tool) is None]
 PROFILE = ("--profile", "profiles/slurm", "--slurm-init-seconds-before-status-checks", "2")
 TRUTH = "results/ground_truth/tiny-synthetic/0"
+MODEL = "results/models/tiny-synthetic/0/compact/di/model.safetensors"
 
 pytestmark = [
     pytest.mark.long,
@@ -46,9 +47,9 @@ def slurm(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def local(tmp_path_factory):
-    """The small study, run without a cluster."""
+    """Recording and model of the small study, made without a cluster."""
     folder = project_in(tmp_path_factory.mktemp("local"))
-    run = snakemake(folder, "--cores", "2")
+    run = snakemake(folder, MODEL, "--cores", "2")
     assert run.returncode == 0, said(run)
     return folder
 
@@ -90,8 +91,8 @@ def models(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_study_on_slurm_has_the_tables_models_and_recordings_of_a_local_one(slurm, local, folder):
-    run = snakemake(folder, *PROFILE)
-    assert run.returncode == 0, said(run)
+    for run in (snakemake(local, "--cores", "2"), snakemake(folder, *PROFILE)):
+        assert run.returncode == 0, said(run)
     assert_same_tables(folder, local)
     assert truth_files(folder) == truth_files(local)
     assert models(folder) == models(local)
@@ -152,21 +153,20 @@ def node_state() -> str:
 def test_after_kill_9_of_snakemake_the_job_is_cancelled_by_hand_and_the_study_goes_on(
     slurm, local, folder
 ):
-    target = "results/models/tiny-synthetic/0/compact/di/model.safetensors"
-    process = start(folder, target)
+    process = start(folder, MODEL)
     job = wait_for(lambda: job_in(folder, "train"), seconds=600)
     process.kill()
     process.wait()
     assert job.is_running(), "a cluster's job does not end with Snakemake"
 
-    locked = snakemake(folder, target, *PROFILE)
+    locked = snakemake(folder, MODEL, *PROFILE)
     assert locked.returncode != 0
     assert "--unlock" in said(locked)
 
     subprocess.run(["scancel", "--user", "root"], check=True)
     wait_for(lambda: not job.is_running())
     assert snakemake(folder, "--unlock").returncode == 0
-    run = snakemake(folder, target, *PROFILE)
+    run = snakemake(folder, MODEL, *PROFILE)
     assert run.returncode == 0, said(run)
     assert models(folder) == models(local)
     assert not leftovers(folder)

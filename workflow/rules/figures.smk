@@ -81,7 +81,7 @@ for figure_stage in dict.fromkeys(stage for stage, _, _ in overviews):
             "../../envs/report.yaml"
         resources:
             mem_mb=figures_memory,
-            runtime=lambda wildcards, attempt: 60 * attempt,
+            runtime=lambda wildcards, attempt: 30 * attempt,
             at_once=1,
         params:
             figures=of_stage,
@@ -114,7 +114,7 @@ rule draw_ground_truth:
         "../../envs/report.yaml"
     resources:
         mem_mb=figures_memory,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
         at_once=1,
     message:
         "Draw {wildcards.dataset}"
@@ -146,7 +146,7 @@ rule draw_surrogate:
         "../../envs/report.yaml"
     resources:
         mem_mb=figures_memory,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
         at_once=1,
     message:
         "Draw the noise of {wildcards.dataset} and of its original"
@@ -181,7 +181,7 @@ if other_conditions:
             "../../envs/report.yaml"
         resources:
             mem_mb=figures_memory,
-            runtime=lambda wildcards, attempt: 60 * attempt,
+            runtime=lambda wildcards, attempt: 30 * attempt,
             at_once=1,
         params:
             reference=study.reference,
@@ -209,7 +209,7 @@ if other_conditions:
             "../../envs/report.yaml"
         resources:
             mem_mb=figures_memory,
-            runtime=lambda wildcards, attempt: 60 * attempt,
+            runtime=lambda wildcards, attempt: 30 * attempt,
             at_once=1,
         params:
             reference=study.reference,
