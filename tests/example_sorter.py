@@ -3,6 +3,7 @@
 A process knows it that finds this file as `sitecustomize.py` on its path.
 """
 
+import errno
 import os
 import signal
 from pathlib import Path
@@ -36,6 +37,8 @@ class ToySorter(BaseSorter):
             raise RuntimeError("first line\nthreshold is negative\n")
         if params["does"] == "take too much":
             raise MemoryError("Unable to allocate 9 PiB")
+        if params["does"] == "fill the disk":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if params["does"] == "crash":
             os.kill(os.getpid(), signal.SIGSEGV)
         if params["does"] == "be killed":

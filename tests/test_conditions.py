@@ -117,7 +117,11 @@ def test_a_lazy_condition_gives_back_its_traces_and_facts(results, pipeline):
 def test_a_lazy_condition_takes_no_room(results):
     folder = results / "conditions" / "plain"
     save_condition(apply_condition(raw_of(results), [BANDPASS]), {"denoised": False}, folder)
-    assert sorted(path.name for path in folder.iterdir()) == ["condition.json", "recording.json"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        ".sizes.json",
+        "condition.json",
+        "recording.json",
+    ]
 
 
 def test_a_denoised_condition_gives_back_its_traces_and_facts(results, model):

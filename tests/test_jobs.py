@@ -9,6 +9,8 @@ import psutil
 import pytest
 from snakemake.common import get_snakemake_searchpaths
 
+from ephys_deepinterpolation.jobs import what_went_wrong
+
 THREADS = [
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -39,9 +41,66 @@ def test_all_output_goes_to_the_log_also_of_programs_the_job_starts(tmp_path):
         "raise RuntimeError('how it ended')\n"
     )
     assert job.returncode == 1
-    assert (job.stdout, job.stderr) == ("", "")
+    assert (job.stdout, job.stderr) == ("", "Failed: RuntimeError: how it ended\n")
     for text in ("to output", "to errors", "from a child", "RuntimeError: how it ended"):
         assert text in log.read_text()
+
+
+def test_an_error_is_one_sentence_on_the_terminal_and_the_last_line_of_the_log(tmp_path):
+    log = tmp_path / "job.log"
+    job = run_job(
+        f"start_job({str(log)!r})\n"
+        "from ephys_deepinterpolation.files import DamagedResultError\n"
+        "raise DamagedResultError('a.csv', 'cut\\noff', 'a')"
+    )
+    sentence = "a.csv is damaged (cut off): delete a and give the same command again"
+    assert job.returncode == 1
+    assert job.stderr == f"Failed: {sentence}\n"
+    assert "Traceback" in log.read_text()
+    assert what_went_wrong(log, script=True) == sentence
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        (
+            "raise MemoryError('Unable to allocate 9 PiB')",
+            "out of memory: Unable to allocate 9 PiB",
+        ),
+        ("{}['key']", "KeyError: 'key'"),
+        ("os.kill(os.getpid(), signal.SIGTERM); time.sleep(60)", "it was interrupted by SIGTERM"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", "it was killed, maybe by the system for want of"),
+    ],
+)
+def test_what_went_wrong_is_read_from_the_log(tmp_path, code, sentence):
+    log = tmp_path / "job.log"
+    job = run_job(f"import os, signal, time\nstart_job({str(log)!r})\nprint('busy')\n{code}")
+    assert job.returncode
+    assert what_went_wrong(log, script=True).startswith(sentence)
+
+
+def test_another_programs_last_line_says_what_went_wrong(tmp_path):
+    log = tmp_path / "job.log"
+    log.write_text("Collecting\nERROR: no such package\n\n")
+    assert what_went_wrong(log, script=False) == "ERROR: no such package"
+
+
+def test_a_job_without_a_log_ended_before_it_said_anything(tmp_path):
+    for log in (None, tmp_path / "none.log"):
+        assert "before it said anything" in what_went_wrong(log, script=True)
+
+
+def test_a_job_that_is_told_to_end_removes_what_is_unfinished(tmp_path):
+    job = run_job(
+        f"start_job({str(tmp_path / 'job.log')!r})\n"
+        "import os, signal, time\n"
+        "from ephys_deepinterpolation.files import whole_folder\n"
+        f"with whole_folder({str(tmp_path / 'result')!r}):\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    time.sleep(60)"
+    )
+    assert job.returncode
+    assert [path.name for path in tmp_path.iterdir()] == ["job.log"]
 
 
 def test_what_was_printed_before_stays_where_it_went(tmp_path):

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +14,15 @@ import spikeinterface as si
 from spikeinterface.comparison import compare_sorter_to_ground_truth
 from spikeinterface.sorters import sorter_dict
 
-from ephys_deepinterpolation.sortings import SorterSettings, SortingRun, read_run, running, sort
+from ephys_deepinterpolation.files import DamagedResultError, DiskFullError
+from ephys_deepinterpolation.sortings import (
+    SorterSettings,
+    SortingRun,
+    read_run,
+    read_sorting,
+    running,
+    sort,
+)
 from ephys_deepinterpolation.sortings.processes import Ended
 from example_ground_truth import contents, synthetic
 from fixtures import recording_of
@@ -60,7 +69,7 @@ def trains(folder):
 def assert_nothing_found(folder, recording):
     assert len(written(folder).unit_ids) == 0
     assert written(folder).get_sampling_frequency() == recording.get_sampling_frequency()
-    assert {path.name for path in folder.iterdir()} == {"run.json", "sorting"}
+    assert {path.name for path in folder.iterdir()} == {".sizes.json", "run.json", "sorting"}
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
 
 
@@ -77,7 +86,7 @@ def test_a_sorting_is_written_as_it_was_found_without_units_that_have_no_spike(
     assert 30 < run.peak_memory_mb < 4000
     assert read_run(target) == run
     assert isinstance(read_run(target), SortingRun)
-    assert {path.name for path in target.iterdir()} == {"run.json", "sorting"}
+    assert {path.name for path in target.iterdir()} == {".sizes.json", "run.json", "sorting"}
 
 
 def test_a_sorter_has_the_traces_the_threads_and_the_seed_that_it_is_given(toy, tmp_path):
@@ -162,6 +171,30 @@ def test_a_sorter_that_is_not_there_is_a_failed_run_that_says_so(silence, target
         pytest.skip("yass is installed")
     run = sort(silence, SorterSettings(sorter), 1, target)
     assert (run.status, run.version, run.error) == ("failed", "", error)
+
+
+def test_a_full_disk_is_no_failure_of_the_sorters(toy, silence, target):
+    with pytest.raises(DiskFullError, match=f"{target} were written"):
+        sort(silence, SorterSettings(toy, parameters={"does": "fill the disk"}), 1, target)
+    assert not target.exists()
+
+
+def test_a_sorter_that_dies_while_the_disk_is_full_has_not_failed(
+    toy, silence, target, monkeypatch
+):
+    full = SimpleNamespace(free=4096)
+    monkeypatch.setattr(running.shutil, "disk_usage", lambda place: full)
+    with pytest.raises(DiskFullError, match=r"0\.0 MB are free"):
+        sort(silence, SorterSettings(toy, parameters={"does": "crash"}), 1, target)
+
+
+def test_a_sorting_that_was_cut_off_is_not_read(toy, silence, target):
+    sort(silence, SorterSettings(toy), 1, target)
+    spikes = target / "sorting/spikes.npy"
+    spikes.write_bytes(spikes.read_bytes()[:-1])
+    for read in (read_run, read_sorting):
+        with pytest.raises(DamagedResultError, match=rf"delete {target} and give"):
+            read(target)
 
 
 def test_an_interrupted_run_leaves_the_run_before_it(silence, target, monkeypatch):

@@ -17,7 +17,7 @@ from ephys_deepinterpolation.configuration import (
     steps_before_denoising,
 )
 from ephys_deepinterpolation.denoisers import import_denoiser, offers
-from ephys_deepinterpolation.files import forget_provenance, whole_folder
+from ephys_deepinterpolation.files import check_sizes, forget_provenance, note_sizes, whole_folder
 from ephys_deepinterpolation.model import Model
 
 _SEED = {"seed": 0}
@@ -113,6 +113,7 @@ def save_condition(recording: BaseRecording, facts: dict, folder: Path | str) ->
                 unfinished / "recording.json", relative_to=unfinished, include_properties=True
             )
         (unfinished / "condition.json").write_text(json.dumps(facts, indent=2) + "\n")
+        note_sizes(unfinished)
 
 
 def _has_to_be_written(recording: BaseRecording, facts: dict) -> bool:
@@ -124,6 +125,7 @@ def _has_to_be_written(recording: BaseRecording, facts: dict) -> bool:
 def load_condition(folder: Path | str) -> tuple[BaseRecording, dict]:
     """Read what `save_condition` kept: the recording and its facts."""
     folder = Path(folder)
+    check_sizes(folder)
     facts = json.loads((folder / "condition.json").read_text())
     if (folder / "recording").exists():
         return si.load(folder / "recording"), facts

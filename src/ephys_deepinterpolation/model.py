@@ -155,13 +155,19 @@ def load_model(path: Path | str) -> Model:
             contents = json.loads(metadata.get(_ENTRY, "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (safetensors.SafetensorError, OSError, json.JSONDecodeError) as error:
-        raise ModelError(f"{path} is damaged or is no model file: {error}") from error
+        raise ModelError(
+            f"{path} is damaged or is no model file ({error}): replace it; if this study trained "
+            "it, delete it and give the same command again"
+        ) from error
     if not isinstance(contents, dict) or contents.get("format") != FORMAT:
         found = contents.get("format", "none") if isinstance(contents, dict) else "none"
         raise ModelError(f"{path} has format {found!r}; this version reads {FORMAT!r}")
     description = contents.get("model")
     if not isinstance(description, dict) or _hash(description, tensors) != contents.get("hash"):
-        raise ModelError(f"{path} is damaged: its contents do not match its hash")
+        raise ModelError(
+            f"{path} is damaged (its contents do not match its hash): replace it; if this study "
+            "trained it, delete it and give the same command again"
+        )
     return Model(
         network=description["network"],
         weights=arrays_under(_WEIGHTS, tensors),

@@ -12,13 +12,13 @@ from ephys_deepinterpolation.comparisons import (
     signal_to_noise,
 )
 from ephys_deepinterpolation.conditions import load_condition
-from ephys_deepinterpolation.files import write_table
+from ephys_deepinterpolation.files import read_table, write_table
 from ephys_deepinterpolation.ground_truth import load_ground_truth
 
 truth = load_ground_truth(snakemake.input.truth)
 recording, facts = load_condition(snakemake.input.condition)
 noise, reference_noise = (
-    pd.read_parquet(path).set_index("channel")["noise_uv"]
+    read_table(path).set_index("channel")["noise_uv"]
     for path in (snakemake.input.noise, snakemake.input.reference_noise)
 )
 snr = pd.Series(dtype=float)
@@ -27,7 +27,7 @@ if truth.templates is not None:
         truth.templates, truth.recording, snakemake.params.reference, reference_noise
     )
 reference_tables = {
-    name: pd.read_parquet(path)
+    name: read_table(path)
     for name in ("units", "quality")
     if (path := snakemake.input.get(f"reference_{name}"))
 }

@@ -7,19 +7,18 @@ start_job(snakemake.log[0])
 from pathlib import Path
 
 import pandas as pd
-import spikeinterface as si
 
 from ephys_deepinterpolation.artifacts import count_invented
-from ephys_deepinterpolation.files import write_table
-from ephys_deepinterpolation.sortings import read_run
+from ephys_deepinterpolation.files import read_table, write_table
+from ephys_deepinterpolation.sortings import read_run, read_sorting
 
-crossings = pd.concat(map(pd.read_parquet, snakemake.input.crossings), ignore_index=True)
+crossings = pd.concat(map(read_table, snakemake.input.crossings), ignore_index=True)
 keys = ["dataset", "kind", "replicate", "condition", "model_saw_recording"]
 conditions = crossings[[*keys, "seconds"]].drop_duplicates().set_index("condition", drop=False)
 rows = []
 for folder in map(Path, snakemake.input.sortings):
     condition, sorter, repeat = folder.parts[-3:]
     noise = conditions.loc[condition].to_dict()
-    counts = count_invented(si.load(folder / "sorting"), read_run(folder), noise["seconds"])
+    counts = count_invented(read_sorting(folder), read_run(folder), noise["seconds"])
     rows.append(noise | counts | {"sorter": sorter, "repeat": int(repeat)})
 write_table(pd.DataFrame(rows), snakemake.output[0])

@@ -7,11 +7,11 @@ start_job(snakemake.log[0])
 from pathlib import Path
 
 import pandas as pd
-import spikeinterface as si
 
 from ephys_deepinterpolation.files import gather_tables, write_table
 from ephys_deepinterpolation.ground_truth import load_ground_truth
 from ephys_deepinterpolation.rasters import cut_raster
+from ephys_deepinterpolation.sortings import read_sorting
 
 truth = load_ground_truth(snakemake.input.truth)
 frames = truth.recording.get_num_frames()
@@ -29,7 +29,7 @@ for folder in map(Path, snakemake.input.sortings):
         here = (units["condition"] == condition) & (units["sorter"] == sorter)
         known = units[here & (units["repeat"] == 0)].dropna(subset=["sorted_unit"])
         matched = pd.Series(known["unit"].astype(str).to_numpy(), known["sorted_unit"].astype(str))
-    spikes = cut_raster(si.load(folder / "sorting"), frames, matched)
+    spikes = cut_raster(read_sorting(folder), frames, matched)
     tables.append(spikes.assign(condition=condition, sorter=sorter))
 columns = ["condition", "sorter", "unit", "true_unit", "depth_um", "time_ms"]
 table = pd.concat(tables, ignore_index=True).reindex(columns=columns)

@@ -6,12 +6,11 @@ start_job(snakemake.log[0])
 
 from pathlib import Path
 
-import pandas as pd
-
 from ephys_deepinterpolation.figures.accuracy import plot_accuracy
 from ephys_deepinterpolation.figures.style import save
+from ephys_deepinterpolation.files import read_table
 
-units = pd.read_parquet(snakemake.input[0])
+units = read_table(snakemake.input[0])
 for condition in snakemake.params.conditions:
     figure = plot_accuracy(units, reference=snakemake.params.reference, condition=condition)
     for path in snakemake.output:

@@ -7,11 +7,10 @@ start_job(snakemake.log[0])
 from importlib import import_module
 from pathlib import Path
 
-import pandas as pd
-
 from ephys_deepinterpolation.figures.style import save
+from ephys_deepinterpolation.files import read_table
 
-tables = {name: pd.read_parquet(path) for name, path in snakemake.input.items()}
+tables = {name: read_table(path) for name, path in snakemake.input.items()}
 for name, needed in snakemake.params.figures.items():
     draw = getattr(import_module(f"ephys_deepinterpolation.figures.{name}"), f"plot_{name}")
     figure = draw(

@@ -6,16 +6,15 @@ start_job(snakemake.log[0])
 
 from pathlib import Path
 
-import pandas as pd
-
 from ephys_deepinterpolation.figures.rasters import plot_rasters
 from ephys_deepinterpolation.figures.style import save
 from ephys_deepinterpolation.figures.traces import plot_traces
+from ephys_deepinterpolation.files import read_table
 
 dataset = snakemake.wildcards.dataset
 params = snakemake.params
 for name, draw in {"traces": plot_traces, "rasters": plot_rasters}.items():
-    table = pd.read_parquet(snakemake.input[name])
+    table = read_table(snakemake.input[name])
     of_dataset = table[table["dataset"] == dataset] if len(table) else table
     for condition in params.others:
         figure = draw(

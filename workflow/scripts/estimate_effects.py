@@ -7,9 +7,7 @@ start_job(snakemake.log[0])
 import json
 from importlib.metadata import version
 
-import pandas as pd
-
-from ephys_deepinterpolation.files import whole_file, write_table
+from ephys_deepinterpolation.files import read_table, whole_file, write_table
 from ephys_deepinterpolation.seeds import derive_seed
 from ephys_deepinterpolation.statistics import (
     NO_HYPOTHESIS,
@@ -21,7 +19,7 @@ from ephys_deepinterpolation.statistics import (
 )
 
 params = snakemake.params
-tables = {name: pd.read_parquet(path) for name, path in snakemake.input.items()}
+tables = {name: read_table(path) for name, path in snakemake.input.items()}
 endpoints = read_endpoints(params.endpoints)
 seed = derive_seed(params.seed, "statistics")
 calibrators = find_calibrators(params.pipelines, params.conditions, params.reference)

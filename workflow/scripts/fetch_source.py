@@ -4,11 +4,6 @@ from ephys_deepinterpolation.jobs import start_job
 
 start_job(snakemake.log[0])
 
-import sys
+from ephys_deepinterpolation.ground_truth.sources import fetch_source
 
-from ephys_deepinterpolation.ground_truth.sources import SourceError, fetch_source
-
-try:
-    fetch_source(snakemake.output[0], **snakemake.params.source)
-except SourceError as error:
-    sys.exit(str(error))
+fetch_source(snakemake.output[0], **snakemake.params.source)

@@ -4,8 +4,6 @@ from ephys_deepinterpolation.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.params.threads)
 
-import pandas as pd
-
 from ephys_deepinterpolation.artifacts import (
     add_transients,
     make_transients,
@@ -14,7 +12,7 @@ from ephys_deepinterpolation.artifacts import (
     transient_spread,
 )
 from ephys_deepinterpolation.conditions import apply_condition, load_condition
-from ephys_deepinterpolation.files import write_table
+from ephys_deepinterpolation.files import read_table, write_table
 from ephys_deepinterpolation.ground_truth import load_ground_truth
 from ephys_deepinterpolation.model import load_model
 
@@ -30,7 +28,7 @@ disturbed = apply_condition(
     load_model(path) if path else None,
     truth.parts(),
 )
-noise_uv = pd.read_parquet(snakemake.input.reference_noise)["noise_uv"].median()
+noise_uv = read_table(snakemake.input.reference_noise)["noise_uv"].median()
 measures = {
     "transient_spread": transient_spread(disturbed, condition, transients, starts, noise_uv),
     "rounding": measure_rounding(truth.recording, condition, params.seed),

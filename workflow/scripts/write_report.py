@@ -8,8 +8,7 @@ import json
 from importlib.metadata import version
 from pathlib import Path
 
-import pandas as pd
-
+from ephys_deepinterpolation.files import read_table
 from ephys_deepinterpolation.report import write_report
 
 captions = Path(snakemake.input.captions)
@@ -22,7 +21,7 @@ figures = [
 packages = ["ephys-deepinterpolation", "spikeinterface", "keras", "numpy", "snakemake"]
 write_report(
     snakemake.output[0],
-    tables={Path(path).stem: pd.read_parquet(path) for path in snakemake.input.tables},
+    tables={Path(path).stem: read_table(path) for path in snakemake.input.tables},
     figures=figures,
     settings={
         "config": snakemake.params.config,

@@ -11,7 +11,7 @@ from ephys_deepinterpolation.comparisons import agreement, collisions, matches
 from ephys_deepinterpolation.comparisons.quality import measure_quality
 from ephys_deepinterpolation.comparisons.truth import compare_with_truth
 from ephys_deepinterpolation.ground_truth import GroundTruth
-from ephys_deepinterpolation.sortings import SORTED, SortingRun, read_run
+from ephys_deepinterpolation.sortings import SORTED, SortingRun, read_run, read_sorting
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def read_sortings(folders: Sequence[Path | str]) -> list[Sorted]:
         Sorted(
             sorter=folder.parent.name,
             repeat=int(folder.name),
-            sorting=si.load(folder / "sorting"),
+            sorting=read_sorting(folder),
             run=read_run(folder),
         )
         for folder in map(Path, folders)

@@ -19,6 +19,8 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from ephys_deepinterpolation.files import whole_file
+
 Parameters = ParamSpec("Parameters")
 
 FULL_WIDTH = 7.2
@@ -121,8 +123,8 @@ def save(figure: Figure, path: str | Path, dpi: float = 200.0) -> Path:
     path = Path(path)
     if path.suffix not in METADATA:
         raise ValueError(f"{path.name}: a figure is saved as {', '.join(METADATA)}")
-    with applied():
-        figure.savefig(path, dpi=dpi, metadata=METADATA[path.suffix])
+    with applied(), whole_file(path) as unfinished:
+        figure.savefig(unfinished, dpi=dpi, metadata=METADATA[path.suffix])
     return path
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import spikeinterface as si
 from spikeinterface.preprocessing import scale, scale_to_uV
 
-from ephys_deepinterpolation.files import forget_provenance, whole_folder
+from ephys_deepinterpolation.files import check_sizes, forget_provenance, note_sizes, whole_folder
 from ephys_deepinterpolation.ground_truth.noise import SumRecording, noise_parts
 from ephys_deepinterpolation.ground_truth.spikes import DisplacedTemplates, inject_spikes
 
@@ -125,11 +125,13 @@ class GroundTruth:
             facts = json.dumps(self.facts, indent=2, sort_keys=True)
             (unfinished / "truth.json").write_text(facts + "\n")
             forget_provenance(unfinished)
+            note_sizes(unfinished)
 
 
 def load_ground_truth(folder: Path | str) -> GroundTruth:
     """Read what `GroundTruth.save` wrote; traces stay on disk."""
     folder = Path(folder)
+    check_sizes(folder)
     facts = json.loads((folder / "truth.json").read_text())
     recording = si.load(folder / "recording")
 

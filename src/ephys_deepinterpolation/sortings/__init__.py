@@ -2,7 +2,7 @@
 
 from ephys_deepinterpolation.sortings.modes import MODES, NO_PREPROCESSING
 from ephys_deepinterpolation.sortings.running import SorterSettings, sort
-from ephys_deepinterpolation.sortings.runs import SORTED, SortingRun, read_run
+from ephys_deepinterpolation.sortings.runs import SORTED, SortingRun, read_run, read_sorting
 
 __all__ = [
     "MODES",
@@ -11,5 +11,6 @@ __all__ = [
     "SorterSettings",
     "SortingRun",
     "read_run",
+    "read_sorting",
     "sort",
 ]

@@ -1,5 +1,6 @@
 """Run one sorter on one recording; yield its result, or an honest failure."""
 
+import errno
 import json
 import os
 import re
@@ -13,7 +14,7 @@ from typing import Any
 
 import spikeinterface as si
 
-from ephys_deepinterpolation.files import whole_folder
+from ephys_deepinterpolation.files import no_room, note_sizes, whole_folder
 from ephys_deepinterpolation.jobs import thread_limits
 from ephys_deepinterpolation.sortings.modes import parameters_of_mode, recording_of_mode
 from ephys_deepinterpolation.sortings.processes import Ended, run_limited
@@ -42,6 +43,7 @@ _DETERMINISTIC = {
     "tridesclous2",
 }
 _OWN_VARIABLES = {"PYTHONHOME", "PYTHONPATH"}
+_NO_ROOM_MB = 1.0
 _NO_MEMORY = re.compile(r"\w*MemoryError\b|can't allocate memory|out of memory", re.IGNORECASE)
 
 
@@ -110,6 +112,8 @@ def sort(
     ------
     ValueError
         For a mode that the sorter does not have.
+    DiskFullError
+        The disk was full, which is no failure of the sorter's.
     """
     parameters = _parameters(settings, seed)
     python = python or sys.executable
@@ -141,6 +145,8 @@ def sort(
                 _remove_containers(settings.engine, scratch)
         result = _result(scratch)
         status, error = _status(ended, result["error"], settings)
+        if status != "ok":
+            _check_room(error, scratch)
         sorting = _no_units(recording)
         if status == "ok":
             sorting = si.NumpySorting.from_sorting(si.load(scratch / "found"))
@@ -163,6 +169,7 @@ def sort(
         )
         sorting.save(folder=unfinished / "sorting", format="numpy_folder")
         (unfinished / "run.json").write_text(json.dumps(asdict(run), indent=2) + "\n")
+        note_sizes(unfinished)
     return run
 
 
@@ -227,6 +234,15 @@ def _status(ended: Ended, error: str | None, settings: SorterSettings) -> tuple[
         name = signal.Signals(-ended.code).name
         return "failed", f"killed by signal {-ended.code} ({name})"
     return "failed", f"ended with exit code {ended.code} and no result"
+
+
+def _check_room(error: str, scratch: Path) -> None:
+    """Raise what the system says of a full disk, if that ended a run."""
+    number = no_room(OSError(error))
+    if number is None and shutil.disk_usage(scratch).free < _NO_ROOM_MB * 1e6:
+        number = errno.ENOSPC
+    if number is not None:
+        raise OSError(number, os.strerror(number))
 
 
 def _is_deterministic(settings: SorterSettings, device: str) -> bool:

@@ -4,6 +4,10 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import spikeinterface as si
+
+from ephys_deepinterpolation.files import check_sizes
+
 # The sorter ran to its end; in any other status there is no result to be scored.
 SORTED = ("ok", "empty")
 
@@ -52,6 +56,13 @@ class SortingRun:
     threads: int
 
 
+def read_sorting(folder: Path | str) -> si.BaseSorting:
+    """Read the sorting itself of a sorting's folder."""
+    check_sizes(Path(folder))
+    return si.load(Path(folder) / "sorting")
+
+
 def read_run(folder: Path | str) -> SortingRun:
     """Read the `run.json` of a sorting's folder."""
+    check_sizes(Path(folder))
     return SortingRun(**json.loads((Path(folder) / "run.json").read_text()))
