@@ -34,6 +34,8 @@ rule measure_traces:
         "measures"
     conda:
         "../../envs/generation.yaml"
+    envmodules:
+        *modules_of("generation"),
     resources:
         mem_mb=memory("measure"),
         runtime=minutes("measure"),
@@ -66,6 +68,8 @@ rule measure_spikes:
         "measures"
     conda:
         "../../envs/generation.yaml"
+    envmodules:
+        *modules_of("generation"),
     resources:
         mem_mb=memory("measure"),
         runtime=minutes("measure"),

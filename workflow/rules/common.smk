@@ -6,7 +6,6 @@ from pathlib import Path
 
 from snakemake.common.configfile import load_configfile
 from snakemake.exceptions import WorkflowError
-from snakemake.settings.types import DeploymentMethod
 from snakemake.utils import update_config
 
 from ephys_deepinterpolation.configuration import ConfigurationError, read_study
@@ -16,7 +15,6 @@ from ephys_deepinterpolation.seeds import derive_seed
 from ephys_deepinterpolation.strangers import UnsafeFileError, check_configuration
 
 project = Path(workflow.current_basedir).resolve().parents[1]
-with_conda = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
 
 if workflow.modifier.skip_configfile:
     # A module's configuration is laid over the demo's as one of `--configfile` is.

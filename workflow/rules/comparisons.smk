@@ -32,6 +32,8 @@ rule compare:
         "comparisons"
     conda:
         "../../envs/generation.yaml"
+    envmodules:
+        *modules_of("generation"),
     resources:
         mem_mb=memory("compare"),
         runtime=minutes("compare"),
@@ -94,6 +96,8 @@ rule gather_table:
     localrule: True
     conda:
         "../../envs/report.yaml"
+    envmodules:
+        *modules_of("report"),
     message:
         "Gather the table {wildcards.table}"
     script:

@@ -14,11 +14,14 @@ rule apply_condition:
     log:
         "results/logs/conditions/{dataset}/{replicate}/{condition}.log",
     conda:
-        "../../envs/deepinterpolation.yaml"
+        deepinterpolation
+    envmodules:
+        *modules_of("deepinterpolation"),
     threads: condition_threads
     resources:
         mem_mb=condition_memory,
         runtime=condition_minutes,
+        gpu=condition_gpus,
     params:
         pipeline=lambda wildcards: study.pipelines[wildcards.condition],
         packages=packages_of,

@@ -112,6 +112,8 @@ rule draw_ground_truth:
         "figures"
     conda:
         "../../envs/report.yaml"
+    envmodules:
+        *modules_of("report"),
     resources:
         mem_mb=figures_memory,
         runtime=lambda wildcards, attempt: 30 * attempt,
@@ -144,6 +146,8 @@ rule draw_surrogate:
         "figures"
     conda:
         "../../envs/report.yaml"
+    envmodules:
+        *modules_of("report"),
     resources:
         mem_mb=figures_memory,
         runtime=lambda wildcards, attempt: 30 * attempt,

@@ -13,6 +13,8 @@ rule fetch_source:
     localrule: True
     conda:
         "../../envs/generation.yaml"
+    envmodules:
+        *modules_of("generation"),
     params:
         source=lambda wildcards: study.sources[wildcards.source],
     message:
@@ -30,6 +32,8 @@ rule generate_synthetic:
         dataset=one_of(datasets_of("synthetic")),
     conda:
         "../../envs/generation.yaml"
+    envmodules:
+        *modules_of("generation"),
     resources:
         mem_mb=memory("generate"),
         runtime=minutes("generate"),
@@ -53,6 +57,8 @@ rule read_recorded:
         dataset=one_of(datasets_of("recorded")),
     conda:
         "../../envs/generation.yaml"
+    envmodules:
+        *modules_of("generation"),
     resources:
         mem_mb=memory("read"),
         runtime=minutes("read"),
@@ -79,6 +85,8 @@ rule read_paired:
         dataset=one_of(datasets_of("paired")),
     conda:
         "../../envs/generation.yaml"
+    envmodules:
+        *modules_of("generation"),
     resources:
         mem_mb=memory("read"),
         runtime=minutes("read"),
@@ -104,6 +112,8 @@ rule generate_surrogate:
         dataset=one_of(datasets_of("surrogate")),
     conda:
         "../../envs/generation.yaml"
+    envmodules:
+        *modules_of("generation"),
     resources:
         mem_mb=memory("generate"),
         runtime=minutes("generate"),
@@ -130,6 +140,8 @@ rule compare_surrogate:
         "checks"
     conda:
         "../../envs/generation.yaml"
+    envmodules:
+        *modules_of("generation"),
     resources:
         mem_mb=memory("measure"),
         runtime=minutes("measure"),
@@ -154,6 +166,8 @@ rule generate_hybrid:
         dataset=one_of(datasets_of("hybrid")),
     conda:
         "../../envs/generation.yaml"
+    envmodules:
+        *modules_of("generation"),
     resources:
         mem_mb=memory("generate"),
         runtime=minutes("generate"),
@@ -180,6 +194,8 @@ rule check_ground_truth:
         "checks"
     conda:
         "../../envs/generation.yaml"
+    envmodules:
+        *modules_of("generation"),
     resources:
         mem_mb=memory("measure"),
         runtime=minutes("measure"),

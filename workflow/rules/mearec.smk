@@ -5,25 +5,6 @@
 include: "mearec_common.smk"
 
 
-rule install_mearec:
-    input:
-        project / "envs/mearec.lock",
-    output:
-        directory("results/environments/mearec"),
-    log:
-        "results/logs/environments/mearec.log",
-    localrule: True
-    conda:
-        "../../envs/generation.yaml"
-    params:
-        python=sys.executable,
-    message:
-        "Install MEArec"
-    shell:
-        "({params.python} -m venv --clear {output} && "
-        "{output}/bin/python -m pip install --quiet --requirement {input}) > {log} 2>&1"
-
-
 rule simulate_templates:
     input:
         environment=mearec_environment,
@@ -90,6 +71,8 @@ rule read_mearec:
         dataset=one_of(datasets_of("mearec")),
     conda:
         "../../envs/generation.yaml"
+    envmodules:
+        *modules_of("generation"),
     resources:
         mem_mb=memory("read"),
         runtime=minutes("read"),

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import sys
 
 mearec_environment = [] if with_conda else "results/environments/mearec"
 

@@ -19,11 +19,14 @@ rule train:
     log:
         "results/logs/models/{dataset}/{replicate}/{model}/{condition}.log",
     conda:
-        "../../envs/deepinterpolation.yaml"
+        deepinterpolation
+    envmodules:
+        *modules_of("deepinterpolation"),
     threads: 2
     resources:
         mem_mb=memory("train"),
         runtime=training_minutes,
+        gpu=study.environments["gpus"],
     params:
         recipe=lambda wildcards: study.models[wildcards.model],
         pipeline=lambda wildcards: study.pipelines[wildcards.condition],
@@ -56,6 +59,8 @@ rule list_model_uses:
     localrule: True
     conda:
         "../../envs/report.yaml"
+    envmodules:
+        *modules_of("report"),
     params:
         uses=model_uses(),
     message:

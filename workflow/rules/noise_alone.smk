@@ -28,12 +28,15 @@ rule try_noise_alone:
     group:
         "noise_alone"
     conda:
-        "../../envs/deepinterpolation.yaml"
+        deepinterpolation
+    envmodules:
+        *modules_of("deepinterpolation"),
     threads: condition_threads
     resources:
         mem_mb=condition_memory,
         runtime=condition_minutes,
         at_once=1,
+        gpu=condition_gpus,
     params:
         kind=lambda wildcards: study.datasets[wildcards.dataset].kind,
         pipeline=lambda wildcards: study.pipelines[wildcards.condition],
@@ -86,6 +89,8 @@ rule count_invented_units:
     localrule: True
     conda:
         "../../envs/generation.yaml"
+    envmodules:
+        *modules_of("generation"),
     message:
         "Count the units found in the noise alone of {wildcards.dataset}"
     script:

@@ -31,6 +31,8 @@ rule cut_rasters:
         "comparisons"
     conda:
         "../../envs/generation.yaml"
+    envmodules:
+        *modules_of("generation"),
     resources:
         mem_mb=memory("compare"),
         runtime=minutes("compare"),

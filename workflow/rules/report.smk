@@ -15,6 +15,8 @@ rule write_report:
     localrule: True
     conda:
         "../../envs/report.yaml"
+    envmodules:
+        *modules_of("report"),
     params:
         figures=figure_list,
         config=config,

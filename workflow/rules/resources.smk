@@ -54,6 +54,11 @@ def condition_threads(wildcards):
     return 2 if wildcards.condition in denoising_conditions else 1
 
 
+def condition_gpus(wildcards):
+    gpus = study.environments["gpus"]
+    return gpus if wildcards.condition in denoising_conditions else 0
+
+
 def training_minutes(wildcards, attempt):
     recipe = study.models[wildcards.model]
     return sizes.training_minutes(recipe, size_of(wildcards.dataset), attempt)

@@ -12,27 +12,6 @@ all_sortings = per_dataset(
 )
 
 
-rule install_sorter:
-    input:
-        str(project / "envs/{environment}.lock"),
-    output:
-        directory("results/environments/{environment}"),
-    log:
-        "results/logs/environments/{environment}.log",
-    wildcard_constraints:
-        environment=one_of(filter(None, sorter_environments.values())),
-    localrule: True
-    conda:
-        "../../envs/generation.yaml"
-    params:
-        python=sys.executable,
-    message:
-        "Install the sorter {wildcards.environment}"
-    shell:
-        "({params.python} -m venv --clear {output} && "
-        "{output}/bin/python -m pip install --quiet --requirement {input}) > {log} 2>&1"
-
-
 rule sort:
     input:
         environment=sorter_environment,
@@ -45,6 +24,8 @@ rule sort:
         "results/logs/sortings/{dataset}/{replicate}/{condition}/{sorter}/{repeat}.log",
     conda:
         sorter_conda
+    envmodules:
+        *modules_of("sorters"),
     threads: sorter_threads
     resources:
         mem_mb=sorter_memory,

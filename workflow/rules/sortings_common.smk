@@ -1,27 +1,4 @@
-# What jobs that run a sorter ask of the configuration and of the deployment. A sorter has the
-# environment its entry names, else the one named like it, else that of the workflow: with conda
-# envs/{environment}.yaml, without it envs/{environment}.lock, installed by a rule.
-
-
-def environment_of(entry):
-    """The environment of an entry of `sorters`, None for that of the workflow."""
-    settings = study.sorter_settings[entry]
-    if settings["container"] is not None or settings["environment"] == "sorters":
-        return None
-    wanted = settings["environment"] or settings["sorter"]
-    files = [project / f"envs/{wanted}.{suffix}" for suffix in ("lock", "yaml")]
-    if all(file.exists() for file in files):
-        return wanted
-    if settings["environment"] is None:
-        return None
-    missing = next(file for file in files if not file.exists())
-    raise WorkflowError(
-        f'sorters.{entry}.environment: found "{wanted}", but {missing} does not exist; '
-        "allowed: the name of a .lock and a .yaml in that folder."
-    )
-
-
-sorter_environments = {entry: environment_of(entry) for entry in study.sorter_settings}
+# What jobs that run a sorter ask of the configuration and of the deployment.
 
 
 def sorter_environment(wildcards):

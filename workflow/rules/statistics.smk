@@ -19,6 +19,8 @@ rule estimate_effects:
     localrule: True
     conda:
         "../../envs/report.yaml"
+    envmodules:
+        *modules_of("report"),
     params:
         endpoints=study.endpoints,
         reference=study.reference,

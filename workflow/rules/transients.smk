@@ -15,12 +15,15 @@ rule try_transients:
     group:
         "transients"
     conda:
-        "../../envs/deepinterpolation.yaml"
+        deepinterpolation
+    envmodules:
+        *modules_of("deepinterpolation"),
     threads: condition_threads
     resources:
         mem_mb=condition_memory,
         runtime=condition_minutes,
         at_once=1,
+        gpu=condition_gpus,
     params:
         kind=lambda wildcards: study.datasets[wildcards.dataset].kind,
         pipeline=lambda wildcards: study.pipelines[wildcards.condition],

@@ -56,8 +56,8 @@ class Study:
         The steps of every defined condition, each with `name` and `params`.
     models, sorter_settings, sources, endpoints : dict of str to dict
         The sections `models`, `sorters`, `sources` and `endpoints` of the configuration.
-    artifacts : dict
-        The section `artifacts`.
+    artifacts, environments : dict
+        The sections of that name.
     """
 
     seed: int
@@ -73,6 +73,7 @@ class Study:
     sorter_settings: dict[str, dict[str, Any]] = field(repr=False)
     sources: dict[str, dict[str, Any]] = field(repr=False)
     artifacts: dict[str, Any] = field(repr=False)
+    environments: dict[str, Any] = field(repr=False)
     endpoints: dict[str, dict[str, Any]] = field(repr=False)
 
     def conditions_of(self, dataset: str) -> tuple[str, ...]:
@@ -212,5 +213,6 @@ def _study_of(settings: dict[str, Any], datasets: list[Dataset]) -> Study:
         },
         sources=settings["sources"],
         artifacts=settings["artifacts"],
+        environments=settings["environments"],
         endpoints=settings["endpoints"],
     )
