@@ -103,11 +103,11 @@ def test_a_study_on_slurm_has_the_tables_models_and_recordings_of_a_local_one(sl
 
 
 def test_a_job_that_takes_more_memory_than_it_asked_for_asks_for_more(slurm, local, folder):
-    less = "generate_synthetic:mem_mb=700*attempt**2"
+    less = "generate_synthetic:mem_mb=450*attempt**3"
     run = snakemake(folder, TRUTH, *PROFILE, "--set-resources", less)
     assert run.returncode == 0, said(run)
     ran = jobs(slurm, folder)
-    assert [job["mb"] for job in ran] == [700, 2800]
+    assert [job["mb"] for job in ran] == [450, 3600]
     assert ran[0]["state"] in ("OUT_OF_MEMORY", "FAILED", "CANCELLED")
     assert ran[1]["state"] == "COMPLETED"
     assert truth_files(folder) == truth_files(local)

@@ -37,8 +37,14 @@ def watch(names: dict[str, str], memory_mb: dict[str, dict[str, float]]) -> None
         steps[step] = max(steps.get(step, 0), int(size or 0) / 2**20)
 
 
+def most(steps: dict[str, float]) -> float:
+    """The most memory that a job took: the jobs of a group are steps, one after the other."""
+    batch = sum(size for step, size in steps.items() if step.endswith(".batch"))
+    return batch + max((size for step, size in steps.items() if "batch" not in step), default=0)
+
+
 def table(folder: Path, names: dict[str, str], memory_mb: dict[str, dict[str, float]]) -> list[str]:
-    """One line for each job that ended; memory is that of a job's steps together."""
+    """One line for each job that ended."""
     rows = [COLUMNS, ["---"] * len(COLUMNS)]
     for line in (folder / "jobs.txt").read_text().splitlines():
         job = dict(re.findall(r"(\w+)=(\S*)", line))
@@ -54,7 +60,7 @@ def table(folder: Path, names: dict[str, str], memory_mb: dict[str, dict[str, fl
                 job["TimeLimit"],
                 f"{waited}",
                 f"{ran}",
-                f"{sum(memory_mb.get(number, {}).values()):.0f}",
+                f"{most(memory_mb.get(number, {})):.0f}",
                 job["JobState"],
             ]
         )
