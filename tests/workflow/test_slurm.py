@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import yaml
 
 from projects import (
     assert_same_tables,
@@ -64,7 +65,12 @@ def jobs(slurm: Path, folder: Path) -> list[dict[str, str]]:
     lines = (slurm / "jobs.txt").read_text().splitlines()
     found = [dict(re.findall(r"(\w+)=(\S*)", line)) for line in lines]
     return [
-        {"state": job["JobState"], "mb": int(re.search(r"mem=(\d+)", job["Tres"])[1])}
+        {
+            "state": job["JobState"],
+            "partition": job["Partition"],
+            "mb": int(re.search(r"mem=(\d+)", job["Tres"])[1]),
+            "gpus": int((re.search(r"gres/gpu=(\d+)", job["Tres"]) or [0, 0])[1]),
+        }
         for job in found
         if job["WorkDir"] == str(folder)
     ]
@@ -111,6 +117,18 @@ def test_a_job_that_takes_more_memory_than_it_asked_for_asks_for_more(slurm, loc
     assert ran[0]["state"] in ("OUT_OF_MEMORY", "FAILED", "CANCELLED")
     assert ran[1]["state"] == "COMPLETED"
     assert truth_files(folder) == truth_files(local)
+
+
+def test_a_job_gets_the_gpu_that_it_asks_for_in_the_partition_that_has_one(slurm, folder):
+    partitions = {"main": {}, "gpu": {"max_gpu": 1}}
+    (folder / "partitions.yaml").write_text(yaml.safe_dump({"partitions": partitions}))
+    chosen = ("--slurm-partition-config", "partitions.yaml")
+    for gpus, partition in ((0, "main"), (1, "gpu")):
+        asked = f"generate_synthetic:gpu={gpus}"
+        run = snakemake(folder, TRUTH, "--force", *PROFILE, *chosen, "--set-resources", asked)
+        assert run.returncode == 0, said(run)
+        job = jobs(slurm, folder)[-1]
+        assert (job["partition"], job["gpus"]) == (partition, gpus)
 
 
 def test_a_job_that_takes_too_long_gets_more_time(slurm, local, folder):
