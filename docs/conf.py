@@ -12,6 +12,8 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = project
+html_static_path = ["style.css"]
+html_css_files = ["style.css"]
 
 # Headings are linked to by the names that Git hosts give them, too.
 myst_heading_anchors = 4
