@@ -41,9 +41,9 @@ def split_frames(
 ) -> tuple[list[FrameRange], list[FrameRange]]:
     """Split the target frames of recordings into training and validation.
 
-    Each segment is cut into equal blocks whose last tenth is for validation. Targets stay a
-    context away from every cut, so that no validation frame, nor a frame of its context, is ever
-    seen in training.
+    Each segment that holds frames is cut into equal blocks whose last tenth is for validation.
+    Targets stay a context away from every cut, so that no validation frame, nor a frame of its
+    context, is ever seen in training.
 
     Parameters
     ----------
@@ -72,10 +72,10 @@ def split_frames(
             cut = end - max(round((end - start) * _VALIDATION_FRACTION), 4 * margin)
             training.append(FrameRange(index, segment, start + margin, cut - margin))
             validation.append(FrameRange(index, segment, cut + margin, end - margin))
-    if any(piece.end <= piece.start for piece in training + validation):
+    if not used or any(piece.end <= piece.start for piece in training + validation):
         raise ValueError(
-            f"the segments hold {[frames for _, _, frames in used]} frames; training needs at "
-            f"least {shortest} frames in each segment with this context"
+            f"the segments hold {[frames for _, _, frames in used] or 0} frames; training needs at "
+            f"least {shortest} frames in each segment with this context: take a longer recording"
         )
     return training, validation
 
@@ -88,6 +88,8 @@ def _used_segments(
     for index, recording in enumerate(recordings):
         for segment in range(recording.get_num_segments()):
             whole = recording.get_num_samples(segment)
+            if whole == 0:
+                continue
             frames = whole
             if training_s is not None:
                 rate = recording.get_sampling_frequency()

@@ -7,6 +7,7 @@ Channels are laid out in the order of the recording, in one of two ways (`Model.
   itself did for Neuropixels 1.0: 384 channels are 384 x 2.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -52,7 +53,9 @@ def common_normalization(
 ) -> Normalization:
     """Estimate one mean and one standard deviation for all channels.
 
-    Both are of the recording's own numbers, not of µV, over its first 200,000 frames.
+    Both are of the recording's own numbers, not of µV, over its first 200,000 frames. Channels that
+    are constant or not finite throughout do not count, and are silent; of the others, what is not
+    finite does not count.
 
     Parameters
     ----------
@@ -63,19 +66,19 @@ def common_normalization(
     Raises
     ------
     ValueError
-        The recording is constant, or holds values that are not finite.
+        The recording is constant, or holds no values that are finite.
     """
-    count, total, squares, left = 0, 0.0, 0.0, _NORMALIZATION_FRAMES
-    for segment in range(recording.get_num_segments()):
-        frames = min(left, recording.get_num_samples(segment))
-        for start in range(0, frames, _PIECE_FRAMES):
-            end = min(frames, start + _PIECE_FRAMES)
-            traces = recording.get_traces(segment, start, end).astype(np.float64)
-            count, total = count + traces.size, total + traces.sum()
-            squares += np.square(traces).sum()
-        left -= frames
-    mean = total / count
-    deviation = np.sqrt(max(0.0, squares / count - mean**2))
+    silent = _still_channels(recording)
+    count, total, squares = 0, 0.0, 0.0
+    for piece in _first_pieces(recording):
+        traces = piece[:, ~silent].astype(np.float64) if silent.any() else piece.astype(np.float64)
+        finite = np.isfinite(traces)
+        if not finite.all():
+            traces = traces[finite]
+        count, total = count + traces.size, total + traces.sum()
+        squares += np.square(traces).sum()
+    mean = total / count if count else 0.0
+    deviation = np.sqrt(max(0.0, squares / count - mean**2)) if count else 0.0
     if not deviation > 0:
         raise ValueError(
             "the first frames of the recording are constant or hold values that are not finite: "
@@ -84,8 +87,30 @@ def common_normalization(
     return Normalization(
         location=(mean * gains + offsets).astype(np.float32),
         scale=(deviation * gains).astype(np.float32),
-        silent=np.zeros(len(gains), bool),
+        silent=silent,
     )
+
+
+def _first_pieces(recording: BaseRecording) -> Iterator[np.ndarray]:
+    """Read the first frames of a recording piece by piece, segment after segment."""
+    left = _NORMALIZATION_FRAMES
+    for segment in range(recording.get_num_segments()):
+        frames = min(left, recording.get_num_samples(segment))
+        for start in range(0, frames, _PIECE_FRAMES):
+            yield recording.get_traces(segment, start, min(frames, start + _PIECE_FRAMES))
+        left -= frames
+
+
+def _still_channels(recording: BaseRecording) -> np.ndarray:
+    """Mark the channels of which no two values differ, among those that are finite."""
+    channels = recording.get_num_channels()
+    lowest, highest = np.full(channels, np.nan), np.full(channels, np.nan)
+    for piece in _first_pieces(recording):
+        lowest = np.fmin(lowest, np.fmin.reduce(piece))
+        highest = np.fmax(highest, np.fmax.reduce(piece))
+        if (lowest < highest).all():
+            break
+    return ~(lowest < highest)
 
 
 def interleaved_image(image: ProbeImage) -> ProbeImage:

@@ -138,7 +138,8 @@ def load_model(path: Path | str) -> Model:
     Raises
     ------
     ModelError
-        The file is not a model, is damaged, or was written by a newer version.
+        The file is not a model, is damaged, holds values that are not finite, or was written by
+        a newer version.
     FileNotFoundError
         There is no such file.
     """
@@ -154,21 +155,34 @@ def load_model(path: Path | str) -> Model:
             metadata = file.metadata() or {}
             contents = json.loads(metadata.get(_ENTRY, "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (safetensors.SafetensorError, OSError, json.JSONDecodeError) as error:
+    except (safetensors.SafetensorError, OSError, TypeError, ValueError, RecursionError) as error:
         raise ModelError(
             f"{path} is damaged or is no model file ({error}): replace it; if this study trained "
             "it, delete it and give the same command again"
         ) from error
     if not isinstance(contents, dict) or contents.get("format") != FORMAT:
         found = contents.get("format", "none") if isinstance(contents, dict) else "none"
-        raise ModelError(f"{path} has format {found!r}; this version reads {FORMAT!r}")
+        raise ModelError(
+            f"{path} has format {found!r}; this version reads {FORMAT!r}: install the version that "
+            "the model was made with"
+        )
     description = contents.get("model")
     if not isinstance(description, dict) or _hash(description, tensors) != contents.get("hash"):
         raise ModelError(
             f"{path} is damaged (its contents do not match its hash): replace it; if this study "
             "trained it, delete it and give the same command again"
         )
-    return Model(
+    broken = [name for name, values in tensors.items() if not np.isfinite(values).all()]
+    if broken:
+        raise ModelError(f"{path} is no usable model, {broken[0]} is not finite: train it anew")
+    try:
+        return _described_model(description, tensors).replace(path=path)
+    except (LookupError, TypeError, ValueError) as error:
+        raise ModelError(f"{path} is no complete model: {error!r}") from error
+
+
+def _described_model(description: dict, tensors: dict[str, np.ndarray]) -> Model:
+    model = Model(
         network=description["network"],
         weights=arrays_under(_WEIGHTS, tensors),
         context=Context(**description["context"]),
@@ -181,8 +195,14 @@ def load_model(path: Path | str) -> Model:
         channel_ids=tuple(description["channel_ids"]),
         provenance=description["provenance"],
         layout=description.get("layout", "probe"),
-        path=path,
     )
+    per_channel = [model.channel_ids, model.positions, *vars(model.normalization).values()]
+    if len({len(values) for values in per_channel}) != 1:
+        raise ValueError("channels, contacts and normalization differ in number")
+    counts = (model.columns, model.context.frames, model.context.omission + 1)
+    if not (model.sampling_frequency > 0 and model.row_pitch_um >= 0 and min(counts) >= 1):
+        raise ValueError("a sampling rate, a pitch, a context or a number of columns cannot be")
+    return model
 
 
 def unprocessed(recording: BaseRecording) -> BaseRecording:

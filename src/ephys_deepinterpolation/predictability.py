@@ -11,6 +11,7 @@ import pandas as pd
 from spikeinterface.core import BaseRecording, get_random_data_chunks
 from spikeinterface.preprocessing import highpass_filter
 
+from ephys_deepinterpolation.segments import without_empty_segments
 from ephys_deepinterpolation.windows import Context, Windows
 
 # Where the share of variance foretold lies above this, interpolation reproduces the noise.
@@ -55,7 +56,7 @@ def measure_predictability(
         omission (frames), r2: median over channels of the share of variance foretold.
     """
     chosen = np.unique(np.linspace(0, recording.get_num_channels() - 1, _CHANNELS).astype(int))
-    few = recording.select_channels(recording.channel_ids[chosen])
+    few = without_empty_segments(recording).select_channels(recording.channel_ids[chosen])
     if freq_min is not None:
         few = highpass_filter(few, freq_min=freq_min, dtype="float32")
     length = min(_CHUNK_FRAMES, few.get_num_frames(0) // 2)
@@ -75,7 +76,9 @@ def measure_predictability(
             _explained([chunk[:, channel] for chunk in chunks], context)
             for channel in range(len(chosen))
         ]
-        rows.append({"omission": omission, "r2": float(np.nanmedian(scores))})
+        # Of dead channels it is not known.
+        known = [score for score in scores if np.isfinite(score)]
+        rows.append({"omission": omission, "r2": float(np.median(known)) if known else np.nan})
     return pd.DataFrame(rows)
 
 

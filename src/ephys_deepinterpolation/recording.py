@@ -28,6 +28,7 @@ from ephys_deepinterpolation.normalization import (
     estimate_normalization,
     silent_channels,
 )
+from ephys_deepinterpolation.segments import without_empty_segments
 from ephys_deepinterpolation.transients import LARGEST_SCALES, find_transients, take_out_broken
 from ephys_deepinterpolation.windows import Context, Windows
 
@@ -215,7 +216,11 @@ class _Denoiser:
             from ephys_deepinterpolation import contexts
 
             start = self._on_device if contexts.on_accelerator() else self._on_host
-            self._running = start()
+            try:
+                self._running = start()
+            except (LookupError, TypeError, ValueError) as error:
+                where = self.model.path or "in memory"
+                raise ModelError(f"the model {where} is not what it says it is: {error}") from error
         return self._running
 
     def _on_device(self) -> "BlockDenoiser":
@@ -328,12 +333,26 @@ def _keras_network(model: Model, precision: str) -> "keras.Model":
 
 
 def units_of(recording: BaseRecording) -> tuple[np.ndarray, np.ndarray]:
-    """Gains and offsets of each channel to µV; traces without them are taken to be in µV."""
+    """Gains and offsets of each channel to µV; traces without them are taken to be in µV.
+
+    Raises
+    ------
+    ValueError
+        A gain or an offset is no number, or a gain is 0.
+    """
     channels = recording.get_num_channels()
     if not recording.has_scaleable_traces():
         return np.ones(channels, np.float32), np.zeros(channels, np.float32)
     gains = np.asarray(recording.get_channel_gains(), dtype=np.float32)
-    return gains, np.asarray(recording.get_channel_offsets(), dtype=np.float32)
+    offsets = np.asarray(recording.get_channel_offsets(), dtype=np.float32)
+    unusable = ~np.isfinite(gains) | ~np.isfinite(offsets) | (gains == 0)
+    if unusable.any():
+        raise ValueError(
+            f"the gain of channel {recording.channel_ids[unusable][0]} to µV is "
+            f"{gains[unusable][0]:g}, its offset {offsets[unusable][0]:g}: set them with "
+            "recording.set_channel_gains() and recording.set_channel_offsets()"
+        )
+    return gains, offsets
 
 
 def normalization_for(recording: BaseRecording, model: Model) -> Normalization:
@@ -401,13 +420,10 @@ def _estimated_normalization(recording: BaseRecording) -> Normalization:
 
 def _excerpts_in_uv(recording: BaseRecording) -> np.ndarray:
     """Read chunks of a recording, always the same ones: (frames, channels)."""
-    lengths = [recording.get_num_samples(index) for index in range(len(recording.segments))]
-    filled = [index for index, length in enumerate(lengths) if length]
-    if not filled:
-        raise ValueError("the recording holds no frames: there is nothing to denoise")
-    shortest = min(lengths[index] for index in filled)
+    filled = without_empty_segments(recording)
+    shortest = min(filled.get_num_frames(index) for index in range(len(filled.segments)))
     chunks = get_random_data_chunks(
-        recording if len(filled) == len(lengths) else recording.select_segments(filled),
+        filled,
         num_chunks_per_segment=_NORMALIZATION_CHUNKS,
         chunk_size=min(_NORMALIZATION_FRAMES, max(1, shortest // 2)),
         seed=0,

@@ -90,7 +90,8 @@ def train_deepinterpolation(
     context, the rest from zero. AdamW with a warm-up and a cosine decay; the weights with the
     lowest validation loss are kept. A tenth of the frames, in blocks spread over each segment and
     a context away from the rest, is held out for validation. Frames near saturations and
-    transients are left out of both.
+    transients are left out of both, and so are channels that are dead or hardly ever finite: a
+    warning names them.
 
     Parameters
     ----------
@@ -134,12 +135,13 @@ def train_deepinterpolation(
     Raises
     ------
     ValueError
-        The recordings are too short, differ in probe, channels or sampling rate, or hold values
-        that are not finite.
+        The recordings are too short, differ in probe, channels or sampling rate, or all their
+        channels are dead or hardly ever finite.
     """
     recordings = [recordings] if isinstance(recordings, BaseRecording) else list(recordings)
     network = NetworkParameters() if network is None else network
     image = _common_image(recordings)
+    _refuse_short(recordings, context_ms, omission_ms, training_s)
     context, foretold = _choose_context(recordings[0], context_ms, omission_ms, seed)
     training, _ = split_frames(recordings, context, training_s)
     random = np.random.default_rng(seed)
@@ -228,6 +230,7 @@ def fine_tune(
         row_pitch_um=image.row_pitch_um or model.row_pitch_um,
         path=None,
     )
+    split_frames(recordings, model.context, training_s)
     foretold = measure_predictability(recordings[0], omissions=(model.context.omission,), seed=seed)
     optimisation = Optimisation(
         max_steps, batch_size, learning_rate, loss, patience, precision, seed
@@ -278,6 +281,11 @@ def _train(
         fingerprint,
         progress,
     )
+    if not np.isfinite(history["validation_loss"].iloc[0]):
+        raise ValueError(
+            "nothing can be learnt from values as large as those of the recording: check the type "
+            "and the gains it is read with"
+        )
     weights = get_weights(network)
     summary: dict[str, Any] = {
         "training_frames": sum(piece.end - piece.start for piece in training),
@@ -354,6 +362,18 @@ def _fingerprint(
     arrays = model.weights | vars(model.normalization) | {"positions": model.positions}
     digest.update(hash_arrays(arrays).encode())
     return digest.hexdigest()
+
+
+def _refuse_short(
+    recordings: Sequence[BaseRecording],
+    context_ms: float,
+    omission_ms: float | str | None,
+    training_s: float | None,
+) -> None:
+    """Refuse recordings that are too short for any context, before anything is measured of them."""
+    omission = None if isinstance(omission_ms, str) else omission_ms
+    frequency = recordings[0].get_sampling_frequency()
+    split_frames(recordings, Context.from_ms(context_ms, omission, frequency), training_s)
 
 
 def _choose_context(

@@ -15,7 +15,8 @@ class LowRankRecording(BasePreprocessor):
     end belongs to the last chunk. The channels of each group, as a shank is one, are decomposed by
     themselves: components are patterns over channels, of which those with the most power over the
     chunk are kept (the closest matrix of that rank, Eckart & Young 1936, 10.1007/BF02288367).
-    Means are not taken away: filter before. Traces are 32-bit floats.
+    Means are not taken away: filter before. A channel that is not finite throughout a chunk stays
+    as it is in it. Traces are 32-bit floats.
 
     Parameters
     ----------
@@ -67,11 +68,13 @@ class _LowRankSegment(BasePreprocessorSegment):
         end = self.get_num_samples() if chunk == last else begin + self._frames
         traces = self.parent_recording_segment.get_traces(begin, end, slice(None))
         approximated = traces.astype(np.float32)
-        for channels in self._groups:
+        finite = np.isfinite(traces).all(axis=0)
+        for group in self._groups:
+            channels = group[finite[group]]
             if len(channels) > self._rank:
-                group = traces[:, channels].astype(np.float64)
-                patterns = np.linalg.eigh(group.T @ group)[1][:, -self._rank :]
-                approximated[:, channels] = group @ patterns @ patterns.T
+                chosen = traces[:, channels].astype(np.float64)
+                patterns = np.linalg.eigh(chosen.T @ chosen)[1][:, -self._rank :]
+                approximated[:, channels] = chosen @ patterns @ patterns.T
         return approximated
 
 

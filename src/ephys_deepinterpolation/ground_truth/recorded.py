@@ -6,7 +6,12 @@ from pathlib import Path
 import spikeinterface as si
 
 from ephys_deepinterpolation.ground_truth.base import GroundTruth
-from ephys_deepinterpolation.strangers import read_with
+from ephys_deepinterpolation.ground_truth.completeness import (
+    UnusableError,
+    refuse_cut_off,
+    refuse_unusable,
+)
+from ephys_deepinterpolation.strangers import UnsafeFileError, read_with
 
 
 def read_recorded(
@@ -38,7 +43,8 @@ def read_recorded(
     FileNotFoundError
         There is nothing at one of the paths.
     ValueError
-        A recording has no probe, or is too short for the excerpt.
+        A recording cannot be read, is cut off or too short for the excerpt, has no probe or no
+        gains, is constant, or holds values that are not finite.
     """
     facts = {
         "kind": "recorded",
@@ -81,15 +87,17 @@ def read_recording(
     FileNotFoundError
         There is nothing at the path.
     ValueError
-        The recording has no probe, or is too short for the excerpt.
+        It cannot be read, is cut off or too short for the excerpt, has no probe or no gains, is
+        constant, or holds values that are not finite.
     """
     recording = read_traces(reader, path, arguments)
     if not recording.has_probe():
         raise ValueError(f"{path} has no probe: save it with one from SpikeInterface first")
     start, end = excerpt_frames(recording, start_s, duration_s)
-    if (start, end) == (0, None):
-        return recording
-    return recording.frame_slice(start, end)
+    if (start, end) != (0, None):
+        recording = recording.frame_slice(start, end)
+    refuse_unusable(recording, path)
+    return recording
 
 
 def read_traces(reader: str, path: Path | str, arguments: dict | None = None) -> si.BaseRecording:
@@ -101,10 +109,24 @@ def read_traces(reader: str, path: Path | str, arguments: dict | None = None) ->
         There is nothing at the path.
     UnsafeFileError
         Reading could run what somebody else wrote, see `read_with`.
+    ValueError
+        It cannot be read, is cut off, or holds no frames.
     """
     if not Path(path).exists():
         raise FileNotFoundError(f"no recording at {path}")
-    return read_with(reader, path, arguments)
+    try:
+        recording = read_with(reader, path, arguments)
+        refuse_cut_off(recording, reader, path)
+    except (UnusableError, UnsafeFileError):
+        raise
+    # Readers raise whatever goes wrong with what they find.
+    except Exception as error:
+        lines = str(error).strip().splitlines()
+        raise ValueError(
+            f"{path} cannot be read with {reader} ({type(error).__name__}: {(lines or [''])[0]}): "
+            "is it whole, of this format, and are the arguments right?"
+        ) from error
+    return recording
 
 
 def excerpt_frames(
