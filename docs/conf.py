@@ -44,8 +44,9 @@ def _rules_of(file):
     rows = ""
     for rule in re.split(r"\n *(?:use )?rule\b", file.read_text())[1:]:
         name = re.match(r" (?:\w+ as )?(\w+)", rule) or re.search(r'name:\s+f?"(.+)"', rule)
-        message = re.search(r'message:\s+f?"(.+)"', rule)[1].replace("wildcards.", "")
-        rows += f"| `{name[1]}` | {message} |\n"
+        message = re.search(r'message:\s+f?"(.+)"', rule)
+        if name and message:
+            rows += f"| `{name[1]}` | {message[1].replace('wildcards.', '')} |\n"
     return rows and f"\n### `workflow/rules/{file.name}`\n\n| rule | says |\n| --- | --- |\n{rows}"
 
 

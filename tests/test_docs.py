@@ -47,15 +47,23 @@ SCHEMAS = PROJECT / "workflow/schemas"
 OWN = {"mine.yaml", "profiles/mine"}
 
 
-def test_the_documentation_builds_without_a_warning(tmp_path):
-    options = ["-q", "-W", "--keep-going", "-b", "html", "-d", tmp_path / "doctrees"]
-    run = subprocess.run(
-        [sys.executable, "-m", "sphinx", *options, DOCS, tmp_path / "html"],
+def run(module, *arguments, folder):
+    """Run a program to its end, which must be a good one; what it says."""
+    ended = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=folder,
         capture_output=True,
         text=True,
+        stdin=subprocess.DEVNULL,
         check=False,
     )
-    assert run.returncode == 0, run.stdout + run.stderr
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
+
+
+def test_the_documentation_builds_without_a_warning(tmp_path):
+    options = ["-q", "-W", "--keep-going", "-b", "html", "-d", tmp_path / "doctrees"]
+    run("sphinx", *options, DOCS, tmp_path / "html", folder=PROJECT)
     pages = {page.stem for page in DOCS.glob("*.md")}
     assert pages <= {page.stem for page in (tmp_path / "html").glob("*.html")}
 
@@ -194,14 +202,26 @@ def test_what_pages_ask_snakemake_for_can_be_made(tmp_path):
     }
     for part in ("Snakefile", "workflow", "config", "envs", "profiles"):
         (tmp_path / part).symlink_to(PROJECT / part)
-    run = subprocess.run(
-        [sys.executable, "-m", "snakemake", "--dry-run", "--quiet", "all", "--", *sorted(targets)],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
+    run("snakemake", "--dry-run", "--quiet", "all", "--", *sorted(targets), folder=tmp_path)
+
+
+def test_the_example_of_a_module_is_a_workflow(tmp_path):
+    example = files_of(DOCS / "workflow.md")["Snakefile"]
+    (tmp_path / "Snakefile").write_text(
+        example.replace("/path/to/ephys-deepinterpolation", str(PROJECT))
     )
-    assert run.returncode == 0, run.stdout + run.stderr
+    (tmp_path / "config.yaml").write_text("ephys: {study: {seed: 5}}")
+    said = run("snakemake", "--summary", folder=tmp_path)
+    assert "ephys/results/report.html" in said
+
+
+def test_every_target_is_in_the_documentation():
+    targets = re.findall(
+        r"^rule (\w+):", (PROJECT / "workflow/Snakefile").read_text(), re.MULTILINE
+    )
+    page = (DOCS / "workflow.md").read_text()
+    assert "all" in targets
+    assert [target for target in targets if f"| `{target}`" not in page] == []
 
 
 def test_commands_of_make_and_python_name_what_exists():
