@@ -14,14 +14,14 @@ import ephys_deepinterpolation.recording  # noqa: F401
 from ephys_deepinterpolation.configuration import (
     DENOISING_STEP,
     ORACLE_STEP,
+    keeps_traces,
     steps_before_denoising,
 )
-from ephys_deepinterpolation.denoisers import import_denoiser, offers
+from ephys_deepinterpolation.denoisers import import_denoiser
 from ephys_deepinterpolation.files import check_sizes, forget_provenance, note_sizes, whole_folder
 from ephys_deepinterpolation.model import Model
 
 _SEED = {"seed": 0}
-_SLOW_STEPS = ("low_rank", ORACLE_STEP)
 
 
 def apply_condition(
@@ -117,9 +117,8 @@ def save_condition(recording: BaseRecording, facts: dict, folder: Path | str) ->
 
 
 def _has_to_be_written(recording: BaseRecording, facts: dict) -> bool:
-    names = {step["name"] for step in facts.get("pipeline", [])}
-    slow = not names.isdisjoint({*_SLOW_STEPS, *offers()})
-    return facts["denoised"] or slow or not recording.check_serializability("json")
+    slow = facts["denoised"] or keeps_traces(facts.get("pipeline", []))
+    return slow or not recording.check_serializability("json")
 
 
 def load_condition(folder: Path | str) -> tuple[BaseRecording, dict]:

@@ -71,6 +71,11 @@ def stage_of(name: str) -> str:
     return next(stage for stage, names in STAGES.items() if name in names)
 
 
+def event_of(record: logging.LogRecord) -> str:
+    """Name what Snakemake's logger tells of, empty where that is nothing in particular."""
+    return str(getattr(record, "event", "")).rpartition(".")[2].lower()
+
+
 class RunLog(logging.Handler):
     """Notes what Snakemake's logger says of each job, one line of JSON each.
 
@@ -96,7 +101,7 @@ class RunLog(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Note a job's start or end; whatever else Snakemake says is passed over."""
-        state = _STATES.get(str(getattr(record, "event", "")).rpartition(".")[2].lower())
+        state = _STATES.get(event_of(record))
         if state is None:
             return
         entry = {

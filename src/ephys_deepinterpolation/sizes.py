@@ -25,10 +25,13 @@ class Size:
     ----------
     channels : int
     frames : int
+    known : bool
+        Whether it is more than a guess.
     """
 
     channels: int
     frames: int
+    known: bool = True
 
     @property
     def million_samples(self) -> float:
@@ -181,7 +184,7 @@ def _on_disk(recording: dict[str, Any], sources: Path) -> Size:
         place = sources / recording["source"] / place
     excerpt = recording.get("duration_s") or UNKNOWN_S
     if not place.exists():
-        return Size(UNKNOWN_CHANNELS, math.ceil(excerpt * FREQUENCY_HZ))
+        return Size(UNKNOWN_CHANNELS, math.ceil(excerpt * FREQUENCY_HZ), known=False)
     files = [place] if place.is_file() else [path for path in place.rglob("*") if path.is_file()]
     samples = sum(path.stat().st_size for path in files) / BYTES_PER_SAMPLE
     frames = max(1, math.ceil(samples / UNKNOWN_CHANNELS))

@@ -1,19 +1,78 @@
-# How far a run is: noted for `python -m ephys_deepinterpolation.progress`.
+# What a person sees of a run: the disk it fills, before it starts; how far it is, from another
+# terminal; and afterwards what can be removed.
+
+import logging
 
 from snakemake.logging import logger
+from snakemake.settings.types import ExecMode
 
-from ephys_deepinterpolation.progress import RUN_LOG, PlannedJob, RunLog, stage_of
+from ephys_deepinterpolation.disk import Output, describe_disk
+from ephys_deepinterpolation.progress import (
+    RUN_LOG,
+    PlannedJob,
+    RunLog,
+    event_of,
+    stage_of,
+)
 
 
-def planned_jobs(jobs, to_do):
+def outputs_of(job):
+    """What a job makes, as paths from the folder of the results on."""
+    paths = map(Path, job.output)
+    return [path.relative_to(results) for path in paths if path.is_relative_to(results)]
+
+
+def planned_jobs(dag):
     """What `RunLog` asks of the jobs that make results."""
-    for job in jobs:
-        if job.output and (output := Path(job.output[0])).is_relative_to(results):
-            stage = stage_of(output.relative_to(results).parts[0])
-            dataset = job.wildcards_dict.get("dataset", "")
+    to_do = set(dag.needrun_jobs())
+    for job in dag.jobs:
+        if paths := outputs_of(job):
+            stage, dataset = stage_of(paths[0].parts[0]), job.wildcards.get(
+                "dataset", ""
+            )
             yield PlannedJob(job.jobid, stage, dataset, job not in to_do)
 
 
+def planned_outputs(dag):
+    """What `describe_disk` asks of the jobs that are to run: once for each folder they write to."""
+    for job in dag.needrun_jobs():
+        dataset = job.wildcards.get("dataset")
+        outputs = [
+            Output(path, job.wildcards, size_of(dataset) if dataset else None)
+            for path in outputs_of(job)
+        ]
+        yield from {(each.folder, each.passes): each for each in outputs}.values()
+
+
+class DiskNotice(logging.Handler):
+    """Tells what disk a run fills as soon as its jobs are counted, which they are in a dry run too."""
+
+    def emit(self, record):
+        if event_of(record) == "run_info":
+            logger.removeHandler(self)
+            if text := describe_disk(planned_outputs(workflow.dag), study, results):
+                logger.info(text)
+
+
+if workflow.modifier.is_main_snakefile() and workflow.exec_mode == ExecMode.DEFAULT:
+    logger.addHandler(DiskNotice())
+
+
 def note_progress(dag):
-    to_do = set(dag.needrun_jobs())
-    logger.addHandler(RunLog(results.parent / RUN_LOG, planned_jobs(dag.jobs, to_do)))
+    logger.addHandler(RunLog(results.parent / RUN_LOG, planned_jobs(dag)))
+
+
+rule clean:
+    log:
+        "results/logs/clean.log",
+    localrule: True
+    conda:
+        "../../envs/generation.yaml"
+    params:
+        results=results,
+        conditions=[str(results.parent / path) for path in all_conditions],
+        finished=lambda wildcards: [str(path) for path in rules.all.input],
+    message:
+        "Remove large files that a finished study can do without"
+    script:
+        "../scripts/clean.py"

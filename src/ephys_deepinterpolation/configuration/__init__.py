@@ -9,6 +9,7 @@ from ephys_deepinterpolation.configuration.problems import ConfigurationError
 from ephys_deepinterpolation.configuration.sections import (
     DENOISING_STEP,
     ORACLE_STEP,
+    keeps_traces,
     steps_before_denoising,
 )
 from ephys_deepinterpolation.configuration.study import Study, read_study
@@ -19,6 +20,7 @@ __all__ = [
     "ConfigurationError",
     "Dataset",
     "Study",
+    "keeps_traces",
     "read_study",
     "steps_before_denoising",
 ]

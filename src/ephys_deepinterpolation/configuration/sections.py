@@ -59,6 +59,14 @@ def steps_before_denoising(pipeline: list[dict[str, Any]]) -> list[dict[str, Any
     return pipeline[: names.index(DENOISING_STEP)]
 
 
+def keeps_traces(pipeline: list[dict[str, Any]]) -> bool:
+    """Whether what a pipeline gives is written as traces: to run its steps again takes long."""
+    from ephys_deepinterpolation.denoisers import offers
+
+    slow = {DENOISING_STEP, ORACLE_STEP, "low_rank", *offers()}
+    return not slow.isdisjoint(_step_names(pipeline))
+
+
 def parts_needed(pipeline: list[dict[str, Any]]) -> set[str] | None:
     """Name the parts of a recording that an oracle's shares speak of, None without an oracle."""
     for step in pipeline:
