@@ -15,6 +15,11 @@ from ephys_deepinterpolation.seeds import derive_seed
 from ephys_deepinterpolation.strangers import UnsafeFileError, check_configuration
 
 project = Path(workflow.current_basedir).resolve().parents[1]
+if set("{}") & set(str(project)):
+    raise WorkflowError(
+        f"The project lies in {project}, and Snakemake takes braces for wildcards: "
+        "move it to a folder without them."
+    )
 
 if workflow.modifier.skip_configfile:
     # A module's configuration is laid over the demo's as one of `--configfile` is.

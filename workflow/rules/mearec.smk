@@ -27,7 +27,7 @@ rule simulate_templates:
     message:
         "Simulate templates {wildcards.templates}"
     shell:
-        "{params.python:q} {params.script:q} {params.parameters:q} {output} {threads} > {log} 2>&1"
+        "{params.python:q} {params.script:q} {params.parameters:q} {output:q} {threads} > {log:q} 2>&1"
 
 
 rule simulate_recording:
@@ -57,7 +57,7 @@ rule simulate_recording:
     message:
         "Simulate {wildcards.dataset}, replicate {wildcards.replicate}"
     shell:
-        "{params.python:q} {params.script:q} {params.parameters:q} {params.seed} {input.templates} {output} > {log} 2>&1"
+        "{params.python:q} {params.script:q} {params.parameters:q} {params.seed} {input.templates:q} {output:q} > {log:q} 2>&1"
 
 
 rule read_mearec:

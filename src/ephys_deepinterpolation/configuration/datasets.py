@@ -13,6 +13,7 @@ from ephys_deepinterpolation.configuration.mearec import simulation_problems
 from ephys_deepinterpolation.configuration.paired import paired_problems
 from ephys_deepinterpolation.configuration.problems import (
     Place,
+    brace_problems,
     did_you_mean,
     mapping,
     problem,
@@ -295,6 +296,7 @@ def _path_problems(
         if not isinstance(path, str) or not path:
             continue
         if source is None:
+            yield from brace_problems(place.at(key), path)
             if not Path(path).exists():
                 yield problem(
                     place.at(key),

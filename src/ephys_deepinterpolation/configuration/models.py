@@ -6,6 +6,7 @@ from typing import Any
 
 from ephys_deepinterpolation.configuration.problems import (
     Place,
+    brace_problems,
     mapping,
     problem,
     shown,
@@ -93,6 +94,7 @@ def _network_problems(network: dict[str, Any], place: Place) -> Iterator[str]:
 
 
 def _file_problems(path: str, place: Place) -> Iterator[str]:
+    yield from brace_problems(place, path)
     if "://" in path:
         yield problem(place, f"{shown(path)}, an address", "the path of a model file on this disk")
     elif not Path(path).is_file():

@@ -47,6 +47,12 @@ def problem(place: Place, found: str, allowed: str) -> str:
     return f"{place}: found {found}; allowed: {allowed}."
 
 
+def brace_problems(place: Place, path: str) -> Iterator[str]:
+    """Report a path that cannot be the input of a job."""
+    if set("{}") & set(path):
+        yield problem(place, shown(path), "a path without braces, which are Snakemake's wildcards")
+
+
 def unknown_key(place: Place, key: Any, known: Iterable[str]) -> str:
     """Say that a mapping holds a key it may not."""
     allowed = ", ".join(sorted(known)) or "no key"

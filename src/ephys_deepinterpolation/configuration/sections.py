@@ -1,5 +1,6 @@
 """What the values of a section ask of each other, and of SpikeInterface."""
 
+import inspect
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -174,7 +175,7 @@ def sorter_problems(settings: dict[str, Any], root: Place) -> Iterator[str]:
 
 
 def _sorter_problems(name: str, entry: dict[str, Any], place: Place) -> Iterator[str]:
-    from spikeinterface.sorters import sorter_dict
+    from spikeinterface.sorters import run_sorter, sorter_dict
 
     from ephys_deepinterpolation.sortings.modes import NO_PREPROCESSING
 
@@ -187,9 +188,11 @@ def _sorter_problems(name: str, entry: dict[str, Any], place: Place) -> Iterator
         return
     parameters = mapping(entry.get("parameters"))
     known = _sorter_parameters(sorter)
+    # Such as `docker_image`: what runs a sorter is no parameter of it.
+    not_its_own = inspect.signature(run_sorter).parameters
     for parameter in parameters:
-        if known is not None and parameter not in known:
-            yield unknown_key(place.at("parameters"), parameter, known)
+        if parameter in not_its_own or (known is not None and parameter not in known):
+            yield unknown_key(place.at("parameters"), parameter, known or ())
     if entry.get("mode") == "no-preprocessing":
         if sorter not in NO_PREPROCESSING:
             allowed = f"default for {sorter}, whose own preprocessing cannot be turned off here"
