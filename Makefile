@@ -10,29 +10,23 @@ export PATH := $(BIN):$(PATH)
 .DEFAULT_GOAL := help
 .PHONY: help demo docs test test-long check lock clean
 
-help:
-	@echo "make demo    build .venv from the lock file and run the demo study (about a quarter of an hour)"
-	@echo "make docs    build the documentation, docs/_build/html/index.html"
-	@echo "make test    build the same environment and run the whole test suite"
-	@echo "make test-long   what takes hours or needs root, Slurm, registries"
-	@echo "make check   lint, formatting and types"
-	@echo "make lock    renew envs/requirements.lock from envs/requirements.in"
-	@echo "make clean   remove the results, keep the environment"
+help:  ## list these
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-demo: $(READY)
+demo: $(READY)  ## build .venv from the lock file and run the demo study (about a quarter of an hour)
 	snakemake --cores $(CORES)
 	@echo "The report is at $(abspath results/report.html)"
 
-docs: $(READY)
+docs: $(READY)  ## build the documentation, docs/_build/html/index.html
 	sphinx-build -W --keep-going -b html docs docs/_build/html
 
-test: $(READY) check
+test: $(READY) check  ## build the same environment, check, and run the test suite
 	python -m pytest --numprocesses 2 --dist loadfile
 
-test-long: $(READY)
+test-long: $(READY)  ## run the tests that take hours, or need root, Slurm or conda
 	python -m pytest -m long
 
-check: $(READY)
+check: $(READY)  ## lint, formatting and types
 	ruff check .
 	ruff format --check .
 	snakefmt --check Snakefile workflow
@@ -46,12 +40,12 @@ $(READY): envs/requirements.lock pyproject.toml
 	python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $(READY)
 
-lock:
+lock:  ## renew envs/requirements.lock from envs/requirements.in
 	$(PYTHON) -m venv --clear .lock
 	.lock/bin/python -m pip install --quiet --requirement envs/requirements.in
 	(echo "# Made by \`make lock\` from requirements.in, on Linux and Python 3.11."; \
 	.lock/bin/python -m pip freeze | sed 's/+cpu$$//') > envs/requirements.lock
 	rm -r .lock
 
-clean:
+clean:  ## remove all results, keep the environment; `snakemake clean -c1` removes large files only
 	find results -mindepth 1 ! -name README.md -delete

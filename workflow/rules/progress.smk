@@ -1,5 +1,5 @@
-# What a person sees of a run: the disk it fills, before it starts; how far it is, from another
-# terminal; and afterwards what can be removed.
+# What a person sees of a run: the disk it fills, before it starts, and from another terminal how far
+# it is.
 
 import logging
 
@@ -60,19 +60,3 @@ if workflow.modifier.is_main_snakefile() and workflow.exec_mode == ExecMode.DEFA
 
 def note_progress(dag):
     logger.addHandler(RunLog(results.parent / RUN_LOG, planned_jobs(dag)))
-
-
-rule clean:
-    log:
-        "results/logs/clean.log",
-    localrule: True
-    conda:
-        "../../envs/generation.yaml"
-    params:
-        results=results,
-        conditions=[str(results.parent / path) for path in all_conditions],
-        finished=lambda wildcards: [str(path) for path in rules.all.input],
-    message:
-        "Remove large files that a finished study can do without"
-    script:
-        "../scripts/clean.py"
