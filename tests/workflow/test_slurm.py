@@ -82,7 +82,13 @@ def start(folder: Path, target: str, *arguments: str) -> subprocess.Popen:
         cwd=folder,
         stdout=(folder / "said").open("w"),
         stderr=subprocess.STDOUT,
+        # As in a terminal, also where these tests run in the background.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
+
+
+def running(folder: Path, script: str) -> psutil.Process:
+    return wait_for(lambda: job_in(folder, script), seconds=600)
 
 
 def ended_well(process: subprocess.Popen, folder: Path) -> None:
@@ -134,7 +140,7 @@ def test_a_job_gets_the_gpu_that_it_asks_for_in_the_partition_that_has_one(slurm
 def test_a_job_that_takes_too_long_gets_more_time(slurm, local, folder):
     less = "generate_synthetic:runtime=30**(attempt-1)"
     process = start(folder, TRUTH, "--set-resources", less)
-    job = wait_for(lambda: job_in(folder, "generate_synthetic"))
+    job = running(folder, "generate_synthetic")
     os.kill(job.pid, signal.SIGSTOP)  # It hangs until the minute is over.
     ended_well(process, folder)
     assert [job["state"] for job in jobs(slurm, folder)] == ["TIMEOUT", "COMPLETED"]
@@ -143,7 +149,7 @@ def test_a_job_that_takes_too_long_gets_more_time(slurm, local, folder):
 
 def test_a_job_of_a_lost_node_runs_again(slurm, local, folder):
     process = start(folder, TRUTH)
-    job = wait_for(lambda: job_in(folder, "generate_synthetic"))
+    job = running(folder, "generate_synthetic")
     os.kill(job.pid, signal.SIGSTOP)  # For it not to end before its node.
     lose_node(slurm)
     wait_for(lambda: node_state().startswith("down"))
@@ -168,11 +174,21 @@ def node_state() -> str:
     return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
 
 
+def test_ctrl_c_cancels_the_jobs(slurm, folder):
+    process = start(folder, TRUTH)
+    job = running(folder, "generate_synthetic")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=300) != 0
+    wait_for(lambda: not job.is_running())
+    wait_for(lambda: [job["state"] for job in jobs(slurm, folder)] == ["CANCELLED"])
+    assert not (folder / TRUTH).exists()
+
+
 def test_after_kill_9_of_snakemake_the_job_is_cancelled_by_hand_and_the_study_goes_on(
     slurm, local, folder
 ):
     process = start(folder, MODEL)
-    job = wait_for(lambda: job_in(folder, "train"), seconds=600)
+    job = running(folder, "train")
     process.kill()
     process.wait()
     assert job.is_running(), "a cluster's job does not end with Snakemake"
