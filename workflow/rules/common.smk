@@ -38,6 +38,12 @@ try:
 except (ConfigurationError, UnsafeFileError) as error:
     raise WorkflowError(str(error)) from None
 
+
+def project_file(path):
+    """A file of the project, as seen from here: a study that moves with it is still up to date."""
+    return local(os.path.relpath(project / path))
+
+
 # Below the prefix that another workflow may give this one as its module.
 results = Path(workflow.modifier.modify_path("results"))
 

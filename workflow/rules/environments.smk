@@ -26,7 +26,7 @@ all_environments = expand(
 
 rule install_environment:
     input:
-        str(project / "envs/{environment}.lock"),
+        project_file("envs/{environment}.lock"),
     output:
         directory("results/environments/{environment}"),
     log:

@@ -22,7 +22,7 @@ rule simulate_templates:
         runtime=lambda wildcards, attempt: 240 * attempt,
     params:
         python=mearec_python,
-        script=project / "workflow/scripts/mearec/simulate_templates.py",
+        script=project_file("workflow/scripts/mearec/simulate_templates.py"),
         parameters=lambda wildcards: json.dumps(mearec_templates()[wildcards.templates]),
     message:
         "Simulate templates {wildcards.templates}"
@@ -49,7 +49,7 @@ rule simulate_recording:
         runtime=lambda wildcards, attempt: 240 * attempt,
     params:
         python=mearec_python,
-        script=project / "workflow/scripts/mearec/simulate_recording.py",
+        script=project_file("workflow/scripts/mearec/simulate_recording.py"),
         parameters=lambda wildcards: json.dumps(
             mearec_parameters(wildcards)["simulation"]
         ),

@@ -7,7 +7,7 @@ rule write_report:
         verdict="results/verdict.json",
         figures=[f"results/figures/{name}.svg" for _, _, name in figure_list],
         pictures=[f"results/figures/{name}.png" for _, _, name in figure_list],
-        captions=Path(workflow.current_basedir) / "../report",
+        captions=project_file("workflow/report"),
     output:
         "results/report.html",
     log:
