@@ -47,7 +47,7 @@ def _rules_of(file):
         message = re.search(r'message:\s+f?"(.+)"', rule)
         if name and message:
             rows += f"| `{name[1]}` | {message[1].replace('wildcards.', '')} |\n"
-    return rows and f"\n### `workflow/rules/{file.name}`\n\n| rule | says |\n| --- | --- |\n{rows}"
+    return rows and f"\n### `{file.name}`\n\n| rule | says |\n| --- | --- |\n{rows}"
 
 
 def setup(app):

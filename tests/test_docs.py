@@ -32,6 +32,7 @@ from spikeinterface.preprocessing.pipeline import pp_names_to_functions
 from spikeinterface.sorters import sorter_dict
 
 import ephys_deepinterpolation
+from ephys_deepinterpolation.conditions import apply_condition
 from ephys_deepinterpolation.configuration import read_study
 from ephys_deepinterpolation.denoisers import offers
 from example_ground_truth import synthetic
@@ -171,6 +172,21 @@ def test_the_yaml_of_a_page_is_a_valid_configuration(block, folder, examples):
     (folder / "models").mkdir()
     LegacyFile(rows=16).write(folder / "models/np2.safetensors")
     read_study(settings_of(own_paths(block.text, folder)), SCHEMAS)
+
+
+def test_the_example_of_a_denoiser_does_not_depend_on_chunks(examples):
+    recording = noise_recording([3000, 500], seed=1)
+    denoised = apply_condition(
+        recording, [{"name": "temporal_median", "params": {"width_ms": 0.5}}]
+    )
+    for segment, frames in enumerate([3000, 500]):
+        whole = denoised.get_traces(segment)
+        assert whole.shape == (frames, recording.get_num_channels())
+        for start, end in [(0, 7), (3, 4), (frames - 5, frames), (100, 400)]:
+            np.testing.assert_array_equal(
+                denoised.get_traces(segment, start, end), whole[start:end]
+            )
+    assert np.abs(whole).mean() < np.abs(recording.get_traces(1)).mean()
 
 
 COMMANDS = [
