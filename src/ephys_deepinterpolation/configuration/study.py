@@ -155,7 +155,7 @@ def read_study(
         Names everything that is wrong.
     """
     registry = read_schemas(schemas)
-    settings = copy.deepcopy(config)
+    settings = _in_one_order(copy.deepcopy(config))
     root = Place(f"{config_file}: ")
     problems = list(schema_problems(settings, CONFIG_SCHEMA, registry, root))
     if not isinstance(settings, dict):
@@ -184,6 +184,31 @@ def read_study(
         raise ConfigurationError(problems)
     existing = {name for dataset in study.datasets for name in study.conditions_of(dataset)}
     return replace(study, conditions=tuple(name for name in study.conditions if name in existing))
+
+
+def _in_one_order(settings: Any) -> Any:
+    """Sort the keys within the entries of each section: another order is no other study.
+
+    The entries themselves keep their order, in which tables and figures show them.
+    """
+    if not isinstance(settings, dict):
+        return settings
+    return {
+        section: {name: _sorted_keys(entry) for name, entry in entries.items()}
+        if isinstance(entries, dict)
+        else entries
+        for section, entries in settings.items()
+    }
+
+
+def _sorted_keys(value: Any, key: str = "") -> Any:
+    if isinstance(value, list):
+        return [_sorted_keys(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    # The parts of a noise are summed in the order in which they stand: the last bits follow it.
+    names = value if key == "noise" else sorted(value, key=str)
+    return {name: _sorted_keys(value[name], name) for name in names}
 
 
 def _existence_problems(study: Study, place: Place) -> Iterator[str]:
