@@ -94,6 +94,26 @@ def _remove_leftovers(target: Path) -> None:
         shutil.rmtree(leftover, ignore_errors=True)
 
 
+def check_writable(folder: Path) -> None:
+    """Check that results can be written: to a folder and those in it, or to where it will be.
+
+    Raises
+    ------
+    PermissionError
+        Says which cannot.
+    """
+    if folder.exists():
+        places = [folder, *(path for path in folder.iterdir() if path.is_dir())]
+    else:
+        places = [next(path for path in folder.absolute().parents if path.exists())]
+    for place in places:
+        if not os.access(place, os.W_OK | os.X_OK):
+            raise PermissionError(
+                f"{place} cannot be written to: make it writable, or work in another folder, with "
+                "--directory"
+            )
+
+
 def _put_on_disk(folder: Path) -> None:
     """Have everything in a folder written to the disk itself."""
     for path in folder.rglob("*"):

@@ -10,6 +10,7 @@ from snakemake.utils import update_config
 
 from ephys_deepinterpolation.configuration import ConfigurationError, read_study
 from ephys_deepinterpolation.denoisers import offering_packages
+from ephys_deepinterpolation.files import check_writable
 from ephys_deepinterpolation.jobs import what_went_wrong
 from ephys_deepinterpolation.seeds import derive_seed
 from ephys_deepinterpolation.strangers import UnsafeFileError, check_configuration
@@ -244,6 +245,13 @@ def drawn(stage, names, caption=None):
         text = f"../report/{caption or name}.rst"
         files += [report(svg, caption=text, category=stage), *others]
     return files
+
+
+def refuse_unwritable_results():
+    try:
+        check_writable(results)
+    except PermissionError as error:
+        raise WorkflowError(str(error)) from None
 
 
 def tell_failures():
