@@ -1,17 +1,18 @@
 # The configuration, checked before any job starts, and what several stages ask of it.
 
 import re
-import sys
 from pathlib import Path
 
 from snakemake.common.configfile import load_configfile
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import update_config
 
-from ephys_deepinterpolation.configuration import ConfigurationError, read_study
+from ephys_deepinterpolation.configuration import (
+    ConfigurationError,
+    read_study,
+    steps_before_denoising,
+)
 from ephys_deepinterpolation.denoisers import offering_packages
-from ephys_deepinterpolation.files import check_writable
-from ephys_deepinterpolation.jobs import what_went_wrong
 from ephys_deepinterpolation.seeds import derive_seed
 from ephys_deepinterpolation.strangers import UnsafeFileError, check_configuration
 
@@ -245,31 +246,6 @@ def drawn(stage, names, caption=None):
         text = f"../report/{caption or name}.rst"
         files += [report(svg, caption=text, category=stage), *others]
     return files
-
-
-def refuse_unwritable_results():
-    try:
-        check_writable(results)
-    except PermissionError as error:
-        raise WorkflowError(str(error)) from None
-
-
-def tell_failures():
-    """Say of each job that failed which it was, why, and where its log is; and what to do."""
-    failed = workflow.scheduler.failed
-    for job in [
-        each for job in failed for each in (job.jobs if job.is_group() else [job])
-    ]:
-        log = job.log[0] if job.log else None
-        why = what_went_wrong(log, script=job.is_script)
-        print(
-            f"Failed: {job.message or job.rule.name}: {why}. Its log: {log}",
-            file=sys.stderr,
-        )
-    print(
-        "What is finished is kept; give the same command again to go on.",
-        file=sys.stderr,
-    )
 
 
 denoising_conditions = [name for name in study.conditions if study.model_of(name)]

@@ -29,7 +29,9 @@ rule train:
         gpu=study.environments["gpus"],
     params:
         recipe=lambda wildcards: study.models[wildcards.model],
-        pipeline=lambda wildcards: study.pipelines[wildcards.condition],
+        pipeline=lambda wildcards: steps_before_denoising(
+            study.pipelines[wildcards.condition]
+        ),
         packages=packages_of,
         kind=lambda wildcards: study.datasets[wildcards.dataset].kind,
         # Outlives a killed job, unlike an output: training goes on from it.
