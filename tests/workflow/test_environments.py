@@ -2,6 +2,8 @@
 
 import ast
 import re
+import shutil
+import subprocess
 import sys
 from contextlib import suppress
 from functools import cache
@@ -14,7 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from rattler import MatchSpec
 
-from projects import PROJECT
+from projects import PROJECT, project_in, said, snakemake
 
 ENVIRONMENTS = {path.stem: path for path in sorted((PROJECT / "envs").glob("*.yaml"))}
 LOCKS = {path.stem: path for path in sorted((PROJECT / "envs").glob("*.lock"))}
@@ -152,3 +154,72 @@ def test_an_environment_has_what_the_scripts_of_its_rules_import(name):
         for package in packages_of(PROJECT / "workflow" / script[1]):
             provided = {canonicalize_name(each) for each in distributions[package]}
             assert provided & available, f"{environment} has no {package}"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_the_pip_part_of_an_environment_can_be_installed_as_a_whole(name, tmp_path):
+    _, pip = dependencies(name)
+    (tmp_path / "requirements.txt").write_text("\n".join(map(str, pip)) + "\n")
+    resolve = ["install", "--dry-run", "--ignore-installed", "--quiet", "--requirement"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", *resolve, tmp_path / "requirements.txt"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("name", "imports"),
+    [
+        ("mearec", "MEArec, neuron, LFPy"),
+        ("kilosort4", "kilosort, torch, spikeinterface.sorters"),
+        ("herdingspikes", "herdingspikes, spikeinterface.sorters"),
+        ("tridesclous", "tridesclous, spikeinterface.sorters"),
+    ],
+)
+def test_a_rule_builds_the_pip_environment_of_a_lock_file(name, imports, tmp_path):
+    presets = str(PROJECT / "config/presets/sorters.yaml")
+    folder = project_in(tmp_path / "project")
+    environment = f"results/environments/{name}"
+    configfiles = (presets, "study.yaml")
+    done = snakemake(folder, "--cores", "1", environment, configfiles=configfiles)
+    assert done.returncode == 0, said(done)
+    python = folder / environment / "bin/python"
+    try:
+        for arguments in (["-c", f"import {imports}"], ["-m", "pip", "check"]):
+            tried = subprocess.run([python, "-I", *arguments], capture_output=True, text=True)
+            assert tried.returncode == 0, tried.stdout + tried.stderr
+    finally:
+        # It takes up to 6 GB, which pytest would keep.
+        shutil.rmtree(folder / environment)
+
+
+def test_a_target_builds_what_the_jobs_of_a_study_need_beside_the_workflows_environment(tmp_path):
+    presets = str(PROJECT / "config/presets/sorters.yaml")
+    folder = project_in(
+        tmp_path / "project", study__sorters=["mountainsort5", "kilosort4-cpu", "tridesclous"]
+    )
+    planned = snakemake(folder, "-n", "environments", configfiles=(presets, "study.yaml"))
+    assert planned.returncode == 0, said(planned)
+    installed = set(re.findall(r"Install (\w+)", said(planned)))
+    assert installed == {"kilosort4", "tridesclous"}
+
+
+def test_gpus_are_asked_for_by_jobs_that_train_and_denoise_alone(tmp_path):
+    folder = project_in(tmp_path / "project", environments__gpus=2)
+    # A dry run tells what a job asks for where its rule has no message.
+    for file in (folder / "workflow/rules").glob("*.smk"):
+        file.write_text(re.sub(r"(?m)^    message:\n.*\n", "", file.read_text()))
+    planned = snakemake(folder, "--dry-run", "conditions")
+    assert planned.returncode == 0, said(planned)
+    jobs = [job for job in said(planned).split("\nrule ") if "gpu=" in job]
+    asked = {job.split(":")[0] + re.search(r"/(raw|di)\b", job)[0]: job for job in jobs}
+    assert {name: re.search(r"gpu=(\d)", job)[1] for name, job in asked.items()} == {
+        "train/di": "2",
+        "apply_condition/di": "2",
+        "apply_condition/raw": "0",
+    }

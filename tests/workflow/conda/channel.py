@@ -41,7 +41,7 @@ def main(channel: Path, pip: Path) -> None:
 def files_of_python() -> Files:
     """This interpreter, its library and headers, by their places in an environment."""
     base = Path(sys.base_prefix)
-    found = [file for file in (base / LIBRARY).rglob("*") if file.is_file()]
+    found = [file for file in (base / LIBRARY).rglob("*") if file.is_file() and file.suffix != ".a"]
     found += base.glob("lib/libpython*.so*")
     found += (base / f"include/python{VERSION}").rglob("*.h")
     places = {str(file.relative_to(base)): file for file in found}
