@@ -73,6 +73,20 @@ def said(run: subprocess.CompletedProcess) -> str:
     return run.stdout + run.stderr
 
 
+def conda_in(root: Path) -> Path:
+    """Put what stands in for conda under a folder; the folder of its commands."""
+    stand_in = Path(__file__).with_name("conda") / "stand_in.py"
+    commands = {
+        "conda": f'#!/bin/sh\nexec {sys.executable} -I {stand_in} "{root}" "$@"\n',
+        "activate": 'export CONDA_PREFIX="$1" PATH="$1/bin:$PATH"\n',
+    }
+    (root / "bin").mkdir()
+    for name, text in commands.items():
+        (root / "bin" / name).write_text(text)
+        (root / "bin" / name).chmod(0o755)
+    return root / "bin"
+
+
 def tables_of(folder: Path) -> dict[str, pd.DataFrame]:
     tables = {
         name: pd.read_parquet(folder / "results/tables" / f"{name}.parquet") for name in TABLES

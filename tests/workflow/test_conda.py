@@ -13,13 +13,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from projects import PROJECT, assert_same_tables, project_in, said, snakemake
+from projects import PROJECT, assert_same_tables, conda_in, project_in, said, snakemake
 
 HERE = Path(__file__).with_name("conda")
-SHELL = {
-    "conda": f'#!/bin/sh\nexec {sys.executable} -I {HERE}/stand_in.py "$(dirname "$0")/.." "$@"\n',
-    "activate": 'export CONDA_PREFIX="$1" PATH="$1/bin:$PATH"\n',
-}
 # `identity` is a step of this project's own, which the process of a sorter has to know.
 CONDITIONS = ["raw", "identity", "di"]
 pytestmark = [
@@ -33,17 +29,14 @@ pytestmark = [
 def environments(tmp_path_factory):
     """A folder for environments, and a `conda` on the path; both are gone afterwards."""
     root = tmp_path_factory.mktemp("conda")
-    (root / "bin").mkdir()
-    for name, text in SHELL.items():
-        (root / "bin" / name).write_text(text)
-        (root / "bin" / name).chmod(0o755)
+    commands = conda_in(root)
     wheels = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "pip==26.0"]
     subprocess.run([*wheels, "--dest", root / "wheels"], check=True)
     wheel = next((root / "wheels").iterdir())
     channel = root / "channels/conda-forge"
     subprocess.run([sys.executable, HERE / "channel.py", channel, wheel], check=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PATH", f"{root}/bin{os.pathsep}{os.environ['PATH']}")
+        patch.setenv("PATH", f"{commands}{os.pathsep}{os.environ['PATH']}")
         yield root / "environments"
     shutil.rmtree(root)
 

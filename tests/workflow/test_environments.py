@@ -1,6 +1,7 @@
 """The files under envs/ and what the rules say of them, without making any environment."""
 
 import ast
+import os
 import re
 import shutil
 import subprocess
@@ -16,7 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from rattler import MatchSpec
 
-from projects import PROJECT, project_in, said, snakemake
+from projects import PROJECT, conda_in, project_in, said, snakemake
 
 ENVIRONMENTS = {path.stem: path for path in sorted((PROJECT / "envs").glob("*.yaml"))}
 LOCKS = {path.stem: path for path in sorted((PROJECT / "envs").glob("*.lock"))}
@@ -33,6 +34,7 @@ WITH_A_JOB = {
 }
 # What `conda:` names where it is no path.
 CHOSEN = {
+    "dataset_conda": ["generation"],
     "deepinterpolation": ["deepinterpolation", "deepinterpolation-gpu"],
     "sorter_conda": ["sorters", "kilosort4", "herdingspikes", "tridesclous"],
 }
@@ -223,3 +225,38 @@ def test_gpus_are_asked_for_by_jobs_that_train_and_denoise_alone(tmp_path):
         "apply_condition/di": "2",
         "apply_condition/raw": "0",
     }
+
+
+@pytest.fixture
+def conda(tmp_path, monkeypatch):
+    """Names the environments that Snakemake would have conda make."""
+    (tmp_path / "conda").mkdir()
+    monkeypatch.setenv("PATH", f"{conda_in(tmp_path / 'conda')}{os.pathsep}{os.environ['PATH']}")
+
+    def planned(folder):
+        plan = snakemake(folder, "--dry-run", "sortings", "--sdm", "conda")
+        assert plan.returncode == 0, said(plan)
+        return set(re.findall(r"envs/([\w-]+)\.yaml will be created", said(plan)))
+
+    return planned
+
+
+def test_jobs_are_given_the_environments_of_their_kind(conda, tmp_path):
+    changes = {"study__sorters": ["mountainsort5", "kilosort4"], "sorters": {"kilosort4": {}}}
+    folder = project_in(tmp_path / "project", **changes)
+    assert conda(folder) == {"generation", "deepinterpolation", "sorters", "kilosort4"}
+
+
+def test_the_configuration_chooses_an_environment_with_cuda_and_one_for_a_dataset(conda, tmp_path):
+    changes = {"study__datasets__tiny-synthetic__environment": "own", "environments__gpus": 1}
+    folder = project_in(tmp_path / "project", **changes)
+    shutil.copy(folder / "envs/generation.yaml", folder / "envs/own.yaml")
+    assert conda(folder) == {"own", "deepinterpolation-gpu", "sorters"}
+
+
+def test_an_environment_of_a_dataset_that_does_not_exist_is_a_sentence(tmp_path):
+    changes = {"study__datasets__tiny-synthetic__environment": "none-such"}
+    ended = snakemake(project_in(tmp_path / "project", **changes), "--dry-run")
+    assert ended.returncode != 0
+    assert 'tiny-synthetic, environment: found "none-such"' in said(ended)
+    assert "Traceback" not in said(ended)

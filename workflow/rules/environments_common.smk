@@ -38,6 +38,24 @@ def modules_of(environment):
     return modules.get(environment, [])
 
 
+def dataset_conda(wildcards):
+    """Where a dataset is made or read: a format may need more than others."""
+    return str(project / f"envs/{study.datasets[wildcards.dataset].environment}.yaml")
+
+
+def check_datasets():
+    for name, dataset in study.datasets.items():
+        file = project / f"envs/{dataset.environment}.yaml"
+        if not file.exists():
+            raise WorkflowError(
+                f'study.datasets, {name}, environment: found "{dataset.environment}", but '
+                f"{file} does not exist; allowed: the name of a .yaml in that folder."
+            )
+
+
+check_datasets()
+
+
 def environment_of(entry):
     """The environment of an entry of `sorters`, None for that of the workflow.
 

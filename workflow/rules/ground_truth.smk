@@ -31,7 +31,7 @@ rule generate_synthetic:
     wildcard_constraints:
         dataset=one_of(datasets_of("synthetic")),
     conda:
-        "../../envs/generation.yaml"
+        dataset_conda
     envmodules:
         *modules_of("generation"),
     resources:
@@ -56,7 +56,7 @@ rule read_recorded:
     wildcard_constraints:
         dataset=one_of(datasets_of("recorded")),
     conda:
-        "../../envs/generation.yaml"
+        dataset_conda
     envmodules:
         *modules_of("generation"),
     resources:
@@ -84,7 +84,7 @@ rule read_paired:
     wildcard_constraints:
         dataset=one_of(datasets_of("paired")),
     conda:
-        "../../envs/generation.yaml"
+        dataset_conda
     envmodules:
         *modules_of("generation"),
     resources:
@@ -111,7 +111,7 @@ rule generate_surrogate:
     wildcard_constraints:
         dataset=one_of(datasets_of("surrogate")),
     conda:
-        "../../envs/generation.yaml"
+        dataset_conda
     envmodules:
         *modules_of("generation"),
     resources:
@@ -139,7 +139,7 @@ rule compare_surrogate:
     group:
         "checks"
     conda:
-        "../../envs/generation.yaml"
+        dataset_conda
     envmodules:
         *modules_of("generation"),
     resources:
@@ -165,7 +165,7 @@ rule generate_hybrid:
     wildcard_constraints:
         dataset=one_of(datasets_of("hybrid")),
     conda:
-        "../../envs/generation.yaml"
+        dataset_conda
     envmodules:
         *modules_of("generation"),
     resources:

@@ -70,7 +70,7 @@ rule read_mearec:
     wildcard_constraints:
         dataset=one_of(datasets_of("mearec")),
     conda:
-        "../../envs/generation.yaml"
+        dataset_conda
     envmodules:
         *modules_of("generation"),
     resources:

@@ -48,6 +48,8 @@ class Dataset:
         A line for the report, maybe empty.
     conditions : tuple of str
         Those of the study that it goes through, all of them when empty.
+    environment : str
+        In which conda makes or reads it.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Dataset:
     parameters: dict[str, Any]
     description: str = ""
     conditions: tuple[str, ...] = ()
+    environment: str = "generation"
 
 
 # Parts of the noise that hold spikes of their own: a real host, MEArec's many small neurons.
@@ -194,8 +197,15 @@ def read_dataset(
             problems += paired_problems(parameters, place)
     conditions, condition_problems = _conditions_of(entry, settings)
     problems += condition_problems
-    description = str(cells.get("description", ""))
-    return Dataset(name, str(kind), mapping(parameters), description, conditions), problems
+    dataset = Dataset(
+        name,
+        str(kind),
+        mapping(parameters),
+        str(cells.get("description", "")),
+        conditions,
+        str(cells.get("environment", "generation")),
+    )
+    return dataset, problems
 
 
 def _conditions_of(entry: Entry, settings: dict[str, Any]) -> tuple[tuple[str, ...], list[str]]:
