@@ -7,6 +7,8 @@ rule clean:
     localrule: True
     conda:
         "../../envs/generation.yaml"
+    envmodules:
+        *modules_of("generation"),
     params:
         results=results,
         conditions=[str(results.parent / path) for path in all_conditions],
