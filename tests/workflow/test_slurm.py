@@ -76,6 +76,14 @@ def jobs(slurm: Path, folder: Path) -> list[dict[str, str]]:
     ]
 
 
+def waiting_or_running(folder: Path) -> list[str]:
+    """The jobs of a study that did not end yet."""
+    asked = ["squeue", "--noheader", "--format", "%A %Z"]
+    run = subprocess.run(asked, capture_output=True, text=True, check=True)
+    lines = [line.split(maxsplit=1) for line in run.stdout.splitlines()]
+    return [job for job, place in lines if place == str(folder)]
+
+
 def start(folder: Path, target: str, *arguments: str) -> subprocess.Popen:
     return subprocess.Popen(
         command(target, *PROFILE, *arguments),
@@ -197,7 +205,7 @@ def test_after_kill_9_of_snakemake_the_job_is_cancelled_by_hand_and_the_study_go
     assert locked.returncode != 0
     assert "--unlock" in said(locked)
 
-    subprocess.run(["scancel", "--user", "root"], check=True)
+    subprocess.run(["scancel", *waiting_or_running(folder)], check=True)
     wait_for(lambda: not job.is_running())
     assert snakemake(folder, "--unlock").returncode == 0
     run = snakemake(folder, MODEL, *PROFILE)
