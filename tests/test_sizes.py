@@ -143,7 +143,7 @@ class TestOfFiles:
     def test_a_source_counts_as_ten_minutes_until_it_is_there(self, tmp_path, kind, nested):
         recording = {"source": "package", "path": "inner/recording.bin"}
         unknown = self.size(kind, nested, tmp_path, recording)
-        assert unknown == Size(384, 600 * 30_000)
+        assert unknown == Size(384, 600 * 30_000, known=False)
         path = tmp_path / "package/inner/recording.bin"
         path.parent.mkdir(parents=True)
         path.write_bytes(bytes(2 * 384))

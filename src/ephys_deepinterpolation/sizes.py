@@ -63,15 +63,17 @@ class Need:
     minutes_per_million_samples: float
 
 
+# Half as much again, and more, as was measured of 16 to 384 channels: docs/performance.md,
+# docs/ground_truth.md, docs/sorters.md.
 NEEDS = {
-    "generate": Need(1000, 4.0, 0.1, 30, 0.02),
+    "generate": Need(800, 7.0, 0.1, 30, 0.02),
     "read": Need(800, 4.0, 0.1, 30, 0.01),
     "preprocess": Need(900, 4.0, 0.1, 30, 0.01),
-    "denoise": Need(1800, 8.0, 0.1, 30, 0.06),
-    "train": Need(2200, 8.0, 0.1, 30, 0.0),
+    "denoise": Need(1500, 6.0, 0.1, 30, 0.06),
+    "train": Need(1800, 8.0, 0.1, 30, 0.0),
     "measure": Need(1000, 6.0, 0.1, 30, 0.02),
     "compare": Need(1000, 4.0, 0.1, 30, 0.02),
-    "sort": Need(1500, 12.0, 10.0, 60, 0.1),
+    "sort": Need(1600, 12.0, 8.0, 60, 0.1),
 }
 
 # The job that watches over a sorter, beside the sorter itself.
