@@ -17,13 +17,17 @@ def sha256_of(data: bytes) -> str:
 
 
 class WebServer(http.server.ThreadingHTTPServer):
-    """Serves `files` by path. It may not know ranges or lengths, and may first be too busy."""
+    """Serves `files` by path. It may not know ranges or lengths, and may first be too busy.
+
+    `redirects` says of a path where to go instead.
+    """
 
     daemon_threads = True
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.files: dict[str, bytes] = {}
+        self.redirects: dict[str, str] = {}
         self.knows_ranges = self.knows_lengths = True
         self.busy = 0
 
@@ -38,6 +42,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if self.server.busy:
             self.server.busy -= 1
             return self.send_error(503)
+        if self.path in self.server.redirects:
+            self.send_response(302)
+            self.send_header("Location", self.server.redirects[self.path])
+            self.send_header("Content-Length", "0")
+            return self.end_headers()
         if self.path not in self.server.files:
             return self.send_error(404)
         data = self.server.files[self.path]

@@ -256,6 +256,14 @@ def test_names_are_escaped(tmp_path, tables, figure):
     assert Reader(html).tags.count("script") == 1
 
 
+def test_no_token_of_the_configuration_stands_in_the_report(tmp_path, tables):
+    source = {"url": "https://me:hunter2@a.org/b.zip?token=hunter2", "sha256": "0" * 64}
+    settings = {"config": SETTINGS["config"] | {"sources": {"a": source}}}
+    html = write_report(tmp_path / "r.html", tables, [], settings).read_text(encoding="utf-8")
+    assert "hunter2" not in html
+    assert "https://a.org/b.zip?…" in html
+
+
 def test_a_missing_figure_leaves_nothing_behind(tmp_path, tables):
     gone = ReportFigure("statistics", "effects", "", tmp_path / "gone.svg")
     with pytest.raises(FileNotFoundError, match=r"gone\.svg"):

@@ -1,15 +1,26 @@
 """Data from web servers and buckets: every byte as it is there, or nothing and one sentence."""
 
+import datetime
 import io
+import ipaddress
 import itertools
 import os
+import re
+import shutil
+import ssl
 import subprocess
 import sys
 import tarfile
+import threading
+import traceback
 import zipfile
 
 import numpy as np
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from ephys_deepinterpolation.ground_truth import transfers
 from ephys_deepinterpolation.ground_truth.sources import (
@@ -17,7 +28,7 @@ from ephys_deepinterpolation.ground_truth.sources import (
     fetch_source,
     hash_of_files,
 )
-from servers import BUCKET, CREDENTIALS, sha256_of
+from servers import BUCKET, CREDENTIALS, WebServer, sha256_of
 
 TRACES = np.random.default_rng(0).bytes(3_000_000)
 ATTEMPTS = 1 + len(transfers._PAUSES_S)
@@ -78,10 +89,99 @@ def test_a_file_of_the_web_arrives_under_its_name(web, work, path, name):
     assert contents(work) == {f"source/{name}": TRACES}
 
 
-@pytest.mark.parametrize("path", ["/..%2Fevil.bin", "/a%5Cevil.bin"])
+@pytest.mark.parametrize(
+    "path",
+    ["/..%2Fevil.bin", "/a%5Cevil.bin", "/%00evil.bin", "/%1Bevil%07.bin", "/evil%0A.bin"],
+)
 def test_a_file_of_the_web_whose_name_leads_elsewhere_is_refused(web, work, path):
     web.files[path] = TRACES
     assert "nothing was fetched" in refusal(work, None, url=web.url(path))
+
+
+def test_a_redirect_on_the_web_is_followed_under_the_name_asked_for(web, work):
+    web.files["/elsewhere/other?signature=abc"] = TRACES
+    web.redirects["/traces.bin"] = "/elsewhere/other?signature=abc"
+    fetch_source(work / "source", sha256_of(TRACES), url=web.url("/traces.bin"))
+    assert contents(work) == {"source/traces.bin": TRACES}
+
+
+@pytest.mark.parametrize("to", ["file:///etc/hostname", "ftp://127.0.0.1/a", "/traces.bin", "//"])
+def test_a_redirect_to_a_file_another_protocol_itself_or_nowhere_is_refused(web, work, to):
+    web.redirects["/traces.bin"] = to
+    assert "traces.bin" in refusal(work, None, url=web.url("/traces.bin"))
+
+
+@pytest.fixture
+def encrypted(tmp_path, monkeypatch):
+    """A web server with a certificate that is trusted here."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    today = datetime.datetime.now(datetime.UTC)
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(today - datetime.timedelta(days=1))
+        .not_valid_after(today + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = tmp_path / "server.pem"
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    pem.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(pem))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    with WebServer() as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+def test_a_redirect_that_gives_up_encryption_is_refused(web, encrypted, work):
+    address = f"https://127.0.0.1:{encrypted.server_port}"
+    encrypted.files["/good.bin"] = web.files["/evil.bin"] = TRACES
+    fetch_source(work / "source", sha256_of(TRACES), url=f"{address}/good.bin")
+    encrypted.redirects["/a.bin"] = web.url("/evil.bin")
+    shutil.rmtree(work / "source")
+    message = refusal(work, sha256_of(TRACES), url=f"{address}/a.bin")
+    assert "leads to an address without encryption: nothing was fetched" in message
+
+
+SECRET = "hunter2"
+
+
+@pytest.mark.parametrize("path", ["/traces.bin", "/absent.bin", "/busy.bin"])
+def test_no_secret_of_an_address_is_told(web, work, path, capsys, caplog):
+    query = f"?token={SECRET}&X-Signature={SECRET}"
+    web.files[f"/traces.bin{query}"] = TRACES
+    url = web.url(path + query).replace("http://", f"http://me:{SECRET}@")
+    if path == "/busy.bin":
+        web.shutdown()
+        web.server_close()
+    if path == "/traces.bin":
+        fetch_source(work / "source", None, url=url)
+    else:
+        message = refusal(work, None, url=url)
+        assert f"127.0.0.1:{web.server_port}{path}" in message
+    told = capsys.readouterr()
+    assert SECRET not in told.out + told.err + caplog.text
+
+
+def test_no_secret_stands_in_the_trace_that_a_log_shows(web, work):
+    url = web.url(f"/absent.bin?token={SECRET}")
+    web.shutdown()
+    web.server_close()
+    with pytest.raises(SourceError) as caught:
+        fetch_source(work / "source", None, url=url)
+    trace = "".join(traceback.format_exception(caught.value))
+    assert "SourceError" in trace or "InterruptionError" in trace
+    assert SECRET not in trace
 
 
 def through(web, line, cuts=()):
@@ -219,14 +319,89 @@ def test_an_archive_is_unpacked_whatever_its_name(web, work, pack):
     [
         tarred({"../evil.txt": b"evil"}),
         tarred({"link": b""}, type=tarfile.SYMTYPE, linkname="../../outside"),
+        tarred({"link": b""}, type=tarfile.SYMTYPE, linkname="inside"),
+        tarred({"link": b""}, type=tarfile.LNKTYPE, linkname="../../outside"),
+        tarred({"device": b""}, type=tarfile.CHRTYPE, devmajor=1, devminor=3),
+        tarred({"pipe": b""}, type=tarfile.FIFOTYPE),
+        tarred({"a": b"file", "a/b": b"below a file"}),
+        tarred({"a" * 300: b"long"}),
+        tarred({"a.txt": TRACES})[:-1000],
+        tarred({"a.txt": TRACES}, "w:xz")[:-1000],
+        zipped({"a.txt": TRACES})[:-1000],
+        zipped({"a.txt": TRACES}).replace(TRACES[:9], b"corrupted", 1),
+        zipped({"a.txt": b"a"}).replace(
+            b"PK\x01\x02\x14\x03\x14\0\0", b"PK\x01\x02\x14\x03\x14\0\1"
+        ),
         b"no archive",
+        b"",
+    ],
+    ids=[
+        "above",
+        "link out",
+        "link in",
+        "hard link",
+        "device",
+        "pipe",
+        "file and folder",
+        "long name",
+        "cut gz",
+        "cut xz",
+        "cut zip",
+        "corrupt zip",
+        "encrypted zip",
+        "none",
+        "empty",
     ],
 )
 def test_an_archive_that_leads_out_of_its_folder_or_is_none_is_refused(web, work, archive):
     web.files["/a.tar"] = archive
     message = refusal(work, sha256_of(archive), url=web.url("/a.tar"), unpack=True)
-    assert "cannot be unpacked" in message
-    assert not (work.parent / "evil.txt").exists()
+    assert re.search("cannot be (unpacked|written below)", message)
+    assert not list(work.parent.rglob("evil*"))
+
+
+def test_an_archive_that_declares_more_than_there_is_room_for_is_not_unpacked(web, work):
+    """A few bytes that claim to be a petabyte, as a zip and as a tar."""
+    huge = tarfile.TarInfo("zeros.bin")
+    huge.size = 10**15
+    tar = huge.tobuf(format=tarfile.GNU_FORMAT) + bytes(10 * 512)
+    small = zipped({"zeros.bin": b"0"})
+    zip64 = io.BytesIO(small)
+    with zipfile.ZipFile(zip64, "a") as archive:
+        archive.infolist()[0].file_size = 10**15
+        archive.writestr("b", b"b")
+    for data in (tar, zip64.getvalue()):
+        web.files["/a"] = data
+        message = refusal(work, sha256_of(data), url=web.url("/a"), unpack=True)
+        assert "takes 1000000000.0 MB" in message
+        assert "nothing was kept" in message
+
+
+def test_an_absolute_member_of_a_tar_stays_inside(web, work):
+    outside = work.parent / "outside"
+    web.files["/a.tar"] = tarred({f"{outside}/evil.txt": b"evil"})
+    fetch_source(work / "source", None, url=web.url("/a.tar"), unpack=True)
+    assert not outside.exists()
+    assert [path.name for path in work.rglob("*") if path.is_file()] == ["evil.txt"]
+
+
+def test_members_of_a_zip_stay_inside_and_links_become_files(web, work):
+    link = zipfile.ZipInfo("link")
+    link.external_attr = 0o120777 << 16
+    data = io.BytesIO(zipped({"../evil.txt": b"1", "/evil.txt": b"2", "a/../../evil.txt": b"3"}))
+    with zipfile.ZipFile(data, "a") as archive:
+        archive.writestr(link, "../..")
+    web.files["/a.zip"] = data.getvalue()
+    sha256 = sha256_of(data.getvalue())
+    fetch_source(work / "source", sha256, url=web.url("/a.zip"), unpack=True)
+    assert all(path.is_relative_to(work / "source") for path in work.parent.rglob("evil*"))
+    assert not any(path.is_symlink() for path in work.rglob("*"))
+
+
+def test_an_archive_with_another_hash_is_not_even_opened(web, work, monkeypatch):
+    web.files["/a.zip"] = zipped({"a.txt": b"a"})
+    monkeypatch.setattr(zipfile, "is_zipfile", lambda *_: pytest.fail("opened"))
+    assert "sha256" in refusal(work, "0" * 64, url=web.url("/a.zip"), unpack=True)
 
 
 # Buckets
@@ -333,7 +508,9 @@ def test_an_object_that_is_not_open_to_all_is_refused_without_credentials(
     assert contents(work) == {"source/secret.raw": TRACES}
 
 
-@pytest.mark.parametrize("key", ["a/../../evil.txt", "a//evil.txt", "a/./evil.txt", "a/e\\vil"])
+@pytest.mark.parametrize(
+    "key", ["a/../../evil.txt", "a//evil.txt", "a/./evil.txt", "a/e\\vil", "a/evil\x1b]0;"]
+)
 def test_an_object_whose_key_leads_elsewhere_is_refused(bucket, work, key):
     bucket.put("a/good.txt", b"good")
     bucket.put(key, b"evil")
@@ -361,7 +538,7 @@ def test_what_does_not_fit_is_not_begun(web, session, line, small_disk):
     for source in ({"url": url}, in_bucket(session, "np2/session/")):
         message = refusal(small_disk, sha256_of(TRACES), **source)
         assert "takes 3.0 MB" in message
-        assert "nothing was fetched" in message
+        assert "nothing was kept" in message
     assert len(one.requests) == 1
 
 
@@ -377,7 +554,7 @@ def test_an_archive_that_does_not_fit_unpacked_is_named(web, small_disk):
     web.files["/a.tar.gz"] = tarred({"zeros.bin": data})
     sha256 = sha256_of(web.files["/a.tar.gz"])
     message = refusal(small_disk, sha256, url=web.url("/a.tar.gz"), unpack=True)
-    assert "was full" in message
+    assert "takes 5.0 MB" in message
 
 
 LIMITED = """

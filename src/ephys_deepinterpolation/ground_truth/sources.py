@@ -1,18 +1,22 @@
 """Data from a package registry, a web server or an S3 bucket: fetched, checked and unpacked."""
 
 import errno
+import gzip
 import hashlib
+import lzma
 import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+from ephys_deepinterpolation.addresses import without_secrets
 from ephys_deepinterpolation.files import whole_folder
 from ephys_deepinterpolation.ground_truth.transfers import (
     RemoteFile,
@@ -24,6 +28,18 @@ from ephys_deepinterpolation.ground_truth.transfers import (
 
 _CONNECTIONS = 8
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_ENCRYPTED = 1
+# What zipfile and tarfile raise on an archive that is none, is cut or damaged.
+_DAMAGES = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    gzip.BadGzipFile,
+    lzma.LZMAError,
+    zlib.error,
+    EOFError,
+    NotImplementedError,
+    ValueError,
+)
 
 
 def fetch_source(
@@ -65,9 +81,9 @@ def fetch_source(
     SourceError
         The data cannot be had, are others than the hash says, or do not fit on the disk.
     """
-    what = package or url
-    assert what is not None
-    with _full_disk_explained(what, Path(folder)), whole_folder(folder) as unfinished:
+    assert package or url
+    what = without_secrets(package or url or "")
+    with _disk_explained(what, Path(folder)), whole_folder(folder) as unfinished:
         if url is None or unpack:
             with tempfile.TemporaryDirectory(dir=unfinished) as downloads:
                 if url is None:
@@ -113,13 +129,9 @@ def _find(url: str, endpoint: str | None, unsigned: bool) -> list[RemoteFile]:
 def _download_all(url: str, files: list[RemoteFile], folder: Path) -> dict[str, str]:
     """Download files into a folder, several at a time; their hashes by name."""
     size = sum(file.size or 0 for file in files)
-    print(f"{url}: {len(files)} file(s), {size / 1e6:.1f} MB as far as told", flush=True)
-    free = shutil.disk_usage(folder).free
-    if size > free:
-        raise SourceError(
-            f"{url} takes {size / 1e6:.1f} MB, and {folder.parent} has {free / 1e6:.1f} MB left: "
-            "nothing was fetched"
-        )
+    told = f"{len(files)} file(s), {size / 1e6:.1f} MB as far as told"
+    print(f"{without_secrets(url)}: {told}", flush=True)
+    _check_room(url, size, folder)
     with ThreadPoolExecutor(_CONNECTIONS) as connections:
         hashes = connections.map(lambda file: download(file, folder / file.name), files)
         return {file.name: found for file, found in zip(files, hashes, strict=True)}
@@ -157,26 +169,60 @@ def _check_hash(what: str, found: str, sha256: str | None) -> None:
         )
 
 
+def _check_room(what: str, size: int, folder: Path) -> None:
+    free = shutil.disk_usage(folder).free
+    if size > free:
+        raise SourceError(
+            f"{what} takes {size / 1e6:.1f} MB, and {folder.parent} has {free / 1e6:.1f} MB left: "
+            "nothing was kept"
+        )
+
+
 def _unpack(what: str, archive: Path, folder: Path) -> None:
-    """Unpack a zip or tar archive, each member inside the folder, whatever its name says."""
+    """Unpack a zip or tar archive, each member inside the folder, whatever its name says.
+
+    Neither writes more than the size that a member declares.
+    """
     try:
         if zipfile.is_zipfile(archive):
             with zipfile.ZipFile(archive) as members:
+                listed = members.infolist()
+                if any(member.flag_bits & _ENCRYPTED for member in listed):
+                    raise zipfile.BadZipFile("it is encrypted")
+                _check_room(what, sum(member.file_size for member in listed), folder)
+                # A link becomes a small file, and `..` is left out of names.
                 members.extractall(folder)
         else:
             with tarfile.open(archive) as members:
-                members.extractall(folder, filter="data")
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
-        raise SourceError(f"{what} cannot be unpacked as zip or tar: {error}") from error
+                members.extractall(folder, filter=_plain_members(what))
+    except _DAMAGES as error:
+        raise SourceError(f"{what} cannot be unpacked as zip or tar: {error}") from None
+
+
+def _plain_members(what: str) -> Callable[[tarfile.TarInfo, str], tarfile.TarInfo | None]:
+    """Make a filter that refuses what is neither a file nor a folder, and more than fits."""
+
+    def check(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:
+        if not member.isfile() and not member.isdir():
+            raise SourceError(
+                f"{what} cannot be unpacked: {member.name!r} is a link or a device, and only files "
+                "and folders are taken out of an archive"
+            )
+        _check_room(what, member.size, Path(folder))
+        return tarfile.data_filter(member, folder)
+
+    return check
 
 
 @contextmanager
-def _full_disk_explained(what: str, folder: Path) -> Iterator[None]:
+def _disk_explained(what: str, folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         if error.errno not in _FULL:
-            raise
+            raise SourceError(
+                f"{what} cannot be written below {folder.parent}: {error.strerror or error}"
+            ) from None
         raise SourceError(
             f"the disk of {folder.parent} was full before {what} was complete: nothing was kept"
         ) from error

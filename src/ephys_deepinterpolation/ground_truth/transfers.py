@@ -22,6 +22,8 @@ import urllib3.exceptions
 from botocore import UNSIGNED
 from botocore.config import Config
 
+from ephys_deepinterpolation.addresses import without_secrets
+
 _BLOCK = 2**20
 _REPORTED = 10**9
 _TIMEOUTS_S = (10.0, 60.0)
@@ -37,7 +39,13 @@ Result = TypeVar("Result")
 
 
 class SourceError(RuntimeError):
-    """Data that cannot be fetched, or are not what the configuration asks for."""
+    """Data that cannot be fetched, or are not what the configuration asks for.
+
+    Its message holds no secret of an address. What it is raised from may: raise it from None.
+    """
+
+    def __init__(self, message: str):
+        super().__init__(without_secrets(message))
 
 
 class InterruptionError(SourceError):
@@ -93,7 +101,8 @@ def find_web_file(url: str) -> RemoteFile:
         return offset if resumed else 0, _web_blocks(url, response)
 
     name = unquote(PurePosixPath(urlsplit(url).path).name)
-    return RemoteFile(url, _within(name, url), int(length) if length else None, read_from)
+    size = int(length) if length else None
+    return RemoteFile(without_secrets(url), _within(name, url), size, read_from)
 
 
 def _request(url: str, headers: dict[str, str]) -> requests.Response:
@@ -102,9 +111,13 @@ def _request(url: str, headers: dict[str, str]) -> requests.Response:
     try:
         response = requests.get(url, headers=headers, stream=True, timeout=_TIMEOUTS_S)
     except (requests.ConnectionError, requests.Timeout) as error:
-        raise InterruptionError(f"{url} cannot be reached: {error}") from error
-    except requests.RequestException as error:
-        raise SourceError(f"{url} cannot be fetched: {error}") from error
+        raise InterruptionError(f"{url} cannot be reached: {error}") from None
+    except (requests.RequestException, urllib3.exceptions.LocationParseError) as error:
+        raise SourceError(f"{url} cannot be fetched: {error}") from None
+    passed = [step.url for step in (*response.history, response)]
+    if url.startswith("https:") and any(not step.startswith("https:") for step in passed):
+        response.close()
+        raise SourceError(f"{url} leads to an address without encryption: nothing was fetched")
     if not response.ok:
         response.close()
         raise _refusal(url, response.status_code, response.reason)
@@ -116,7 +129,7 @@ def _web_blocks(url: str, response: requests.Response) -> Iterator[bytes]:
         try:
             yield from response.raw.stream(_BLOCK, decode_content=False)
         except urllib3.exceptions.HTTPError as error:
-            raise InterruptionError(f"{url} broke off: {error}") from error
+            raise InterruptionError(f"{url} broke off: {error}") from None
 
 
 def _refusal(url: str, status: int, reason: str) -> SourceError:
@@ -209,21 +222,22 @@ def _bucket_errors(url: str) -> Iterator[None]:
         yield
     except botocore.exceptions.ClientError as error:
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-        raise _refusal(url, status, error.response["Error"].get("Message", "")) from error
+        raise _refusal(url, status, error.response["Error"].get("Message", "")) from None
     except (
         botocore.exceptions.ConnectionError,
         botocore.exceptions.HTTPClientError,
         botocore.exceptions.IncompleteReadError,
         urllib3.exceptions.HTTPError,
     ) as error:
-        raise InterruptionError(f"{url} broke off or cannot be reached: {error}") from error
+        raise InterruptionError(f"{url} broke off or cannot be reached: {error}") from None
     except botocore.exceptions.BotoCoreError as error:
-        raise SourceError(f"{url} cannot be fetched: {error}") from error
+        raise SourceError(f"{url} cannot be fetched: {error}") from None
 
 
 def _within(name: str, url: str) -> str:
-    """Refuse a name that would leave its folder, or that `sha256sum` would not print as it is."""
-    if any(part in ("", ".", "..") for part in name.split("/")) or set(name) & set("\\\n\r\0"):
+    """Refuse a name that would leave its folder, or that a terminal would not print as it is."""
+    leaves = any(part in ("", ".", "..") for part in name.split("/"))
+    if leaves or "\\" in name or not name.isprintable():
         raise SourceError(f"{url} cannot be a file below a folder: nothing was fetched")
     return name
 

@@ -19,6 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from PIL import Image
 
+from ephys_deepinterpolation.addresses import without_secrets
 from ephys_deepinterpolation.files import whole_file
 from ephys_deepinterpolation.predictability import COPIES_NOISE
 from ephys_deepinterpolation.report import words
@@ -281,9 +282,11 @@ def _as_yaml(config: Mapping[str, Any]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Return a copy without shared parts, so that YAML needs no anchors."""
+    """Return a copy without shared parts, so that YAML needs no anchors, and without secrets."""
     if isinstance(value, Mapping):
         return {str(key): _plain(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(part) for part in value]
-    return str(value) if isinstance(value, Path) else value
+    if isinstance(value, str | Path):
+        return without_secrets(str(value))
+    return value
