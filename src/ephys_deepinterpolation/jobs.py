@@ -72,18 +72,15 @@ def what_went_wrong(log: Path | str | None, *, script: bool) -> str:
     script : bool
         Whether the job called `start_job`; the log of another one ends with its error.
     """
-    try:
-        lines = Path(log).read_text(errors="replace").split("\n") if log else []
-    except OSError:
-        lines = []
-    lines = [line.strip() for line in lines if line.strip()]
-    if not lines:
+    if log is None or not Path(log).exists():
         return "it ended before it said anything"
-    if lines[-1].startswith(_FAILED):
-        return lines[-1].removeprefix(_FAILED)
+    lines = Path(log).read_text(errors="replace").split("\n")
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    if last.startswith(_FAILED):
+        return last.removeprefix(_FAILED)
     if script:
         return "it was killed, maybe by the system for want of memory"
-    return lines[-1]
+    return last or "it ended without a word"
 
 
 def _telling(terminal: int) -> Callable[..., None]:

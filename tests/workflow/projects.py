@@ -1,9 +1,12 @@
 """Copies of the project in folders of their own, run from a shell as a user runs them."""
 
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -142,9 +145,24 @@ def job_running(process: subprocess.Popen, script: str) -> psutil.Process | None
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen:
-    return subprocess.Popen(
-        command(*arguments), cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    """Start Snakemake as from a terminal of its own; what it says goes to `terminal.txt`."""
+    with (folder / "terminal.txt").open("w") as terminal:
+        return subprocess.Popen(
+            command(*arguments),
+            cwd=folder,
+            stdout=terminal,
+            stderr=terminal,
+            start_new_session=True,
+            # Ctrl-C is ignored below a shell's background job.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
+
+
+def end(process: subprocess.Popen) -> None:
+    """Kill a Snakemake and all that runs below it, if anything does."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def job_in(folder: Path, script: str) -> psutil.Process | None:
