@@ -1,4 +1,4 @@
-"""A denoiser and a sorter of a reader's own, as the pages on them describe it."""
+"""A denoiser and a sorter of a reader's own, as the pages on them describe them."""
 
 import subprocess
 import sys
@@ -8,18 +8,13 @@ from pages import PROJECT, files_of
 
 
 def install_examples(target: Path, scratch: Path) -> None:
-    """Install the package of docs/your_denoiser.md with pip; put the sorter of the other beside.
-
-    Every Python that has the target on its path knows both: it runs `sitecustomize` when it starts,
-    as it runs the `.pth` file of which the page on sorters speaks.
-    """
-    source = scratch / "denoiser"
-    source.mkdir()
-    for name, text in files_of(PROJECT / "docs/your_denoiser.md").items():
-        (source / name).write_text(text)
+    """Install the packages that docs/your_denoiser.md and docs/your_sorter.md show, with pip."""
+    sources = []
+    for page in ("your_denoiser", "your_sorter"):
+        sources.append(scratch / page)
+        sources[-1].mkdir()
+        for name, text in files_of(PROJECT / f"docs/{page}.md").items():
+            (sources[-1] / name).write_text(text)
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
     options = ["--no-deps", "--no-index", "--no-build-isolation", "--target", str(target)]
-    subprocess.run([*pip, *options, str(source)], check=True, stdin=subprocess.DEVNULL)
-    for name, text in files_of(PROJECT / "docs/your_sorter.md").items():
-        (target / name).write_text(text)
-    (target / "sitecustomize.py").write_text("import my_sorter\n")
+    subprocess.run([*pip, *options, *sources], check=True, stdin=subprocess.DEVNULL)

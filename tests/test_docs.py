@@ -20,7 +20,6 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from runpy import run_path
 
 import numpy as np
 import pytest
@@ -34,7 +33,7 @@ from spikeinterface.sorters import sorter_dict
 import ephys_deepinterpolation
 from ephys_deepinterpolation.conditions import apply_condition
 from ephys_deepinterpolation.configuration import read_study
-from ephys_deepinterpolation.denoisers import offers
+from ephys_deepinterpolation.offers import offers
 from example_ground_truth import synthetic
 from example_legacy import LegacyFile
 from example_packages import install_examples
@@ -160,9 +159,8 @@ def examples(installed_examples, monkeypatch):
     """The denoiser and the sorter of the pages on them are known to this process."""
     monkeypatch.syspath_prepend(installed_examples)
     offers.cache_clear()
-    run_path(str(installed_examples / "my_sorter.py"))
     yield
-    sorter_dict.pop("mysorter")
+    sorter_dict.pop("mysorter", None)
     pp_names_to_functions.pop("temporal_median", None)
     offers.cache_clear()
 

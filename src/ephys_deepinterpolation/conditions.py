@@ -9,7 +9,8 @@ from spikeinterface.core import BaseRecording
 from spikeinterface.preprocessing import apply_preprocessing_pipeline, scale_to_uV
 from spikeinterface.preprocessing.pipeline import pp_names_to_functions
 
-# Registers our `deepinterpolate` as a step of SpikeInterface's pipelines.
+# Registers our `deepinterpolate` and its rivals as steps of SpikeInterface's pipelines.
+import ephys_deepinterpolation.denoisers
 import ephys_deepinterpolation.recording  # noqa: F401
 from ephys_deepinterpolation.configuration import (
     DENOISING_STEP,
@@ -17,9 +18,9 @@ from ephys_deepinterpolation.configuration import (
     keeps_traces,
     steps_before_denoising,
 )
-from ephys_deepinterpolation.denoisers import import_denoiser
 from ephys_deepinterpolation.files import check_sizes, forget_provenance, note_sizes, whole_folder
 from ephys_deepinterpolation.model import Model
+from ephys_deepinterpolation.offers import DENOISERS, take_offer
 
 _SEED = {"seed": 0}
 
@@ -48,7 +49,7 @@ def apply_condition(
         For the step `oracle`: what the recording is the sum of, see `GroundTruth.parts`.
     """
     for step in pipeline:
-        import_denoiser(step["name"])
+        take_offer(DENOISERS, step["name"], pp_names_to_functions)
     given: dict[str, dict] = {DENOISING_STEP: {"model": model}, ORACLE_STEP: {"parts": parts or {}}}
     steps = [
         {

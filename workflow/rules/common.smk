@@ -12,7 +12,7 @@ from ephys_deepinterpolation.configuration import (
     read_study,
     steps_before_denoising,
 )
-from ephys_deepinterpolation.denoisers import offering_packages
+from ephys_deepinterpolation.offers import offering_packages
 from ephys_deepinterpolation.seeds import derive_seed
 from ephys_deepinterpolation.strangers import UnsafeFileError, check_configuration
 

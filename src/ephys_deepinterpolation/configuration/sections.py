@@ -16,6 +16,7 @@ from ephys_deepinterpolation.configuration.problems import (
     unknown_key,
     unknown_name,
 )
+from ephys_deepinterpolation.offers import DENOISERS, SORTERS, OfferError, offers, take_offer
 
 DENOISING_STEP = "deepinterpolate"
 ORACLE_STEP = "oracle"
@@ -62,9 +63,7 @@ def steps_before_denoising(pipeline: list[dict[str, Any]]) -> list[dict[str, Any
 
 def keeps_traces(pipeline: list[dict[str, Any]]) -> bool:
     """Whether what a pipeline gives is written as traces: to run its steps again takes long."""
-    from ephys_deepinterpolation.denoisers import offers
-
-    slow = {DENOISING_STEP, ORACLE_STEP, "low_rank", *offers()}
+    slow = {DENOISING_STEP, ORACLE_STEP, "low_rank", *offers(DENOISERS)}
     return not slow.isdisjoint(_step_names(pipeline))
 
 
@@ -141,14 +140,14 @@ def _order_problems(names: list[str], place: Place) -> Iterator[str]:
 def _step_problems(step: dict[str, Any], place: Place, settings: dict[str, Any]) -> Iterator[str]:
     from spikeinterface.preprocessing.pipeline import pp_names_to_functions
 
-    from ephys_deepinterpolation.denoisers import DenoiserError, import_denoiser, offers
+    import ephys_deepinterpolation.denoisers  # noqa: F401  (its steps)
 
     name, params = step.get("name"), mapping(step.get("params"))
     if not isinstance(name, str):
         return
     try:
-        import_denoiser(name)
-    except DenoiserError as error:
+        take_offer(DENOISERS, name, pp_names_to_functions)
+    except OfferError as error:
         yield problem(place.at("name"), f"{shown(name)}, {error}", "a step of one package")
         return
     if name == DENOISING_STEP:
@@ -162,7 +161,7 @@ def _step_problems(step: dict[str, Any], place: Place, settings: dict[str, Any])
             pp_names_to_functions[name], params, place.at("params"), pp_names_to_functions
         )
     else:
-        known = {*pp_names_to_functions, *offers(), DENOISING_STEP}
+        known = {*pp_names_to_functions, *offers(DENOISERS), DENOISING_STEP}
         yield unknown_name(place.at("name"), name, known, "a preprocessing step")
 
 
@@ -182,9 +181,15 @@ def _sorter_problems(name: str, entry: dict[str, Any], place: Place) -> Iterator
     sorter = entry.get("sorter", name)
     if not isinstance(sorter, str):
         return
+    here = place.at("sorter") if "sorter" in entry else place
+    try:
+        take_offer(SORTERS, sorter, sorter_dict)
+    except OfferError as error:
+        yield problem(here, f"{shown(sorter)}, {error}", "a sorter of one package")
+        return
     if sorter not in sorter_dict:
-        here = place.at("sorter") if "sorter" in entry else place
-        yield unknown_name(here, sorter, sorter_dict, "a sorter of SpikeInterface")
+        known_sorters = {*sorter_dict, *offers(SORTERS)}
+        yield unknown_name(here, sorter, known_sorters, "a sorter of SpikeInterface")
         return
     parameters = mapping(entry.get("parameters"))
     known = _sorter_parameters(sorter)

@@ -7,12 +7,6 @@ from spikeinterface.preprocessing.pipeline import pp_names_to_functions
 
 from ephys_deepinterpolation.denoisers.boxcar import BoxcarRecording, boxcar
 from ephys_deepinterpolation.denoisers.identity import IdentityRecording, identity
-from ephys_deepinterpolation.denoisers.installed import (
-    DenoiserError,
-    import_denoiser,
-    offering_packages,
-    offers,
-)
 from ephys_deepinterpolation.denoisers.linear import (
     LinearInterpolation,
     interpolate_linearly,
@@ -25,19 +19,15 @@ from ephys_deepinterpolation.denoisers.unwhitening import UnwhitenedRecording, u
 
 __all__ = [
     "BoxcarRecording",
-    "DenoiserError",
     "IdentityRecording",
     "LinearInterpolation",
     "LowRankRecording",
     "UnwhitenedRecording",
     "boxcar",
     "identity",
-    "import_denoiser",
     "interpolate_linearly",
     "low_rank",
     "noise_floor",
-    "offering_packages",
-    "offers",
     "oracle",
     "unfold_rows",
     "unwhiten",

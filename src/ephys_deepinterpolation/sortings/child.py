@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 import traceback
+from importlib.metadata import entry_points
 from pathlib import Path
 
 _WATCH_INTERVAL_S = 1.0
@@ -45,6 +46,9 @@ def run(request, folder, result):
     from spikeinterface.sorters import run_sorter, sorter_dict
 
     sorter, image = request["sorter"], request["container"]
+    # Of a package that offers it; see `offers.py`, which may not be here.
+    for entry in entry_points(group="ephys_deepinterpolation.sorters", name=sorter):
+        sorter_dict.setdefault(sorter, entry.load())
     if sorter not in sorter_dict:
         raise ValueError(f"SpikeInterface has no sorter {sorter}")
     where = {}

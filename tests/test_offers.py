@@ -1,4 +1,4 @@
-"""Denoisers that other packages offer as steps of a pipeline."""
+"""Denoisers and sorters that other packages offer."""
 
 from pathlib import Path
 
@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import yaml
 from spikeinterface.preprocessing.pipeline import pp_names_to_functions
+from spikeinterface.sorters import sorter_dict
 
 from ephys_deepinterpolation.conditions import apply_condition, load_condition, save_condition
 from ephys_deepinterpolation.configuration import ConfigurationError, read_study
-from ephys_deepinterpolation.denoisers import offering_packages, offers
+from ephys_deepinterpolation.offers import DENOISERS, SORTERS, offering_packages, offers
 from fixtures import noise_recording
 
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[1]
 HALVING = """
 from spikeinterface.preprocessing import scale
 
@@ -27,7 +28,7 @@ def install(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.chdir(PROJECT)
 
-    def installed(package, step, code=HALVING, function="halve"):
+    def installed(package, name, code=HALVING, offered="halve", group=DENOISERS):
         module = package.replace("-", "_")
         (tmp_path / f"{module}.py").write_text(code)
         metadata = tmp_path / f"{module}-1.0.dist-info"
@@ -35,15 +36,14 @@ def install(tmp_path, monkeypatch):
         (metadata / "METADATA").write_text(
             f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n"
         )
-        (metadata / "entry_points.txt").write_text(
-            f"[ephys_deepinterpolation.denoisers]\n{step} = {module}:{function}\n"
-        )
+        (metadata / "entry_points.txt").write_text(f"[{group}]\n{name} = {module}:{offered}\n")
         offers.cache_clear()
 
-    before = dict(pp_names_to_functions)
+    before = [(known, dict(known)) for known in (pp_names_to_functions, sorter_dict)]
     yield installed
-    pp_names_to_functions.clear()
-    pp_names_to_functions.update(before)
+    for known, entries in before:
+        known.clear()
+        known.update(entries)
     offers.cache_clear()
 
 
@@ -105,3 +105,44 @@ def test_a_step_that_cannot_be_used_is_one_sentence(install, packages, step, exp
     problem = problem_of(name=step)
     assert problem.startswith(f'the configuration: conditions.di[0].name: found "{step}"')
     assert all(text in problem for text in expected)
+
+
+SORTER = """
+from spikeinterface.sorters.basesorter import BaseSorter
+
+class Sorter(BaseSorter):
+    sorter_name = "nothing"
+    _default_params = {"threshold": 5.0}
+"""
+
+
+def sorter_problems(**entry):
+    config = yaml.safe_load((PROJECT / "config/config.yaml").read_text())
+    config["sorters"]["mine"] = entry
+    try:
+        read_study(config, PROJECT / "workflow/schemas")
+    except ConfigurationError as error:
+        return error.problems
+    return ()
+
+
+def test_a_study_names_the_sorter_of_an_installed_package(install):
+    install("sorting-one", "nothing", SORTER, "Sorter", SORTERS)
+    assert sorter_problems(sorter="nothing", parameters={"threshold": 4.0}) == ()
+    (problem,) = sorter_problems(sorter="nothing", parameters={"treshold": 4.0})
+    assert 'did you mean "threshold"' in problem
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "expected"),
+    [
+        ("nothing", "1 / 0", 'found "nothing", which sorting-two 1.0 offers as'),
+        ("simple", SORTER, 'found "simple", which is there without sorting-two 1.0'),
+        ("nought", SORTER, 'did you mean "nought"'),
+    ],
+)
+def test_a_sorter_that_cannot_be_used_is_one_sentence(install, name, code, expected):
+    install("sorting-two", name, code, "Sorter", SORTERS)
+    wanted = "nougt" if "mean" in expected else name
+    (problem,) = (text for text in sorter_problems(sorter=wanted) if "mine" in text)
+    assert expected in problem
