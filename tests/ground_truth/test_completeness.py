@@ -140,6 +140,15 @@ def test_a_recording_with_one_channel_alive_is_read(tmp_path):
     read_recorded("load", saved(tmp_path / "one", traces))
 
 
+@pytest.mark.parametrize("frames", [1, 10, 99, 100])
+def test_a_recording_of_less_than_ten_milliseconds_is_refused(tmp_path, frames):
+    folder = saved(tmp_path / "short", [integers(), integers(frames)])
+    if frames / FREQUENCY >= 0.01:
+        read_recorded("load", folder)
+    else:
+        assert_refused(folder, f"has a segment of {1000 * frames / FREQUENCY:g} ms", "longer")
+
+
 def test_a_recording_without_gains_is_refused(tmp_path):
     recording = si.NumpyRecording([integers()], FREQUENCY)
     recording.set_probe(neuropixels())

@@ -14,7 +14,7 @@ from ephys_deepinterpolation.rasters import cut_raster
 from ephys_deepinterpolation.sortings import read_sorting
 
 truth = load_ground_truth(snakemake.input.truth)
-frames = truth.recording.get_num_frames()
+frames = truth.recording.get_num_frames(0)
 tables = []
 if truth.sorting is not None:
     asked = truth.units[~truth.units["background"]].set_index("unit")["depth_um"]

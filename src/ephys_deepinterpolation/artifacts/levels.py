@@ -10,7 +10,9 @@ _SAMPLE_CHUNKS = 10
 
 def noise_levels(condition: si.BaseRecording, seed: int) -> pd.DataFrame:
     """Noise of each channel: median absolute deviation over 0.6745, in µV, from random excerpts."""
-    frames = min(condition.get_num_frames() // 2, int(condition.get_sampling_frequency()))
+    segments = range(condition.get_num_segments())
+    shortest = min(condition.get_num_frames(segment) for segment in segments)
+    frames = min(shortest // 2, int(condition.get_sampling_frequency()))
     levels = si.get_noise_levels(
         condition,
         return_in_uV=True,

@@ -36,9 +36,9 @@ def parts_passed(
     parts = {name: apply_condition(part, reference) for name, part in truth.parts().items()}
     if not parts:
         return pd.DataFrame({"part": [], "level_uv": [], "passed": []})
-    length = min(condition.get_num_frames(), int(condition.get_sampling_frequency()))
+    length = min(condition.get_num_frames(0), int(condition.get_sampling_frequency()))
     starts = np.random.default_rng(seed).integers(
-        condition.get_num_frames() - length + 1, size=_SAMPLE_CHUNKS
+        condition.get_num_frames(0) - length + 1, size=_SAMPLE_CHUNKS
     )
     gram = np.zeros((len(parts), len(parts)))
     moment = np.zeros(len(parts))

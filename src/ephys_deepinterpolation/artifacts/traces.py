@@ -20,8 +20,8 @@ def excerpt(condition: si.BaseRecording, duration_ms: float = 20.0) -> pd.DataFr
         channel, depth_um, x_um, shank, time_ms (from the excerpt's start), trace_uv.
     """
     frequency = condition.get_sampling_frequency()
-    frames = min(condition.get_num_frames(), round(duration_ms * frequency / 1000.0))
-    start = (condition.get_num_frames() - frames) // 2
+    frames = min(condition.get_num_frames(0), round(duration_ms * frequency / 1000.0))
+    start = (condition.get_num_frames(0) - frames) // 2
     table = contacts(condition)
     along = table[table["shank"] == table["shank"].iloc[0]].sort_values(["depth_um", "x_um"])
     first = max(0, (len(along) - _EXCERPT_CHANNELS) // 2)

@@ -85,9 +85,9 @@ def measure_spectra(truth: GroundTruth, seed: int) -> pd.DataFrame:
     """
     tables = []
     for name, part in {"recording": truth.recording, **truth.parts()}.items():
-        frames = min(part.get_num_frames(), round(_EXCERPT_S * part.get_sampling_frequency()))
+        frames = min(part.get_num_frames(0), round(_EXCERPT_S * part.get_sampling_frequency()))
         starts = np.random.default_rng(seed).integers(
-            part.get_num_frames() - frames + 1, size=_EXCERPTS
+            part.get_num_frames(0) - frames + 1, size=_EXCERPTS
         )
         densities = []
         for start in starts:
@@ -127,8 +127,8 @@ def cut_excerpt(truth: GroundTruth, duration_ms: float = 100.0, channels: int = 
     """
     recording = truth.recording
     frequency = recording.get_sampling_frequency()
-    frames = min(recording.get_num_frames(), round(duration_ms * frequency / 1000.0))
-    start = (recording.get_num_frames() - frames) // 2
+    frames = min(recording.get_num_frames(0), round(duration_ms * frequency / 1000.0))
+    start = (recording.get_num_frames(0) - frames) // 2
     positions = recording.get_channel_locations()
     peaks = _peak_channels(truth)
     middle = np.abs(positions[:, 1] - np.median(positions[:, 1])).argmin()

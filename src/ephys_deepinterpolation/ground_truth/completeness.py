@@ -12,6 +12,8 @@ from ephys_deepinterpolation.recording import units_of
 _CHUNK_VALUES = 2**22
 _MOST_NAMES = 5
 _BYTES_OF_INT16 = 2
+# Filters need some tens of frames.
+_SHORTEST_MS = 10.0
 # How Open Ephys calls the numbers of the frames beside them; the older name comes last.
 _FRAME_NUMBERS = ("sample_numbers.npy", "timestamps.npy")
 
@@ -86,7 +88,7 @@ _METADATA = {
 
 
 def refuse_unusable(recording: si.BaseRecording, path: Path | str) -> None:
-    """Refuse a recording without gains, with values that are not finite, or without any signal.
+    """Refuse a recording too short, without gains or any signal, or with values not finite.
 
     Filters and references would spread a value that is not finite over time and channels. Floats,
     and formats that can be damaged anywhere, are read to the end, plain integers as far as it takes
@@ -97,6 +99,13 @@ def refuse_unusable(recording: si.BaseRecording, path: Path | str) -> None:
     UnusableError
         Which of them, and where.
     """
+    segments = range(recording.get_num_segments())
+    shortest = min(recording.get_duration(segment) for segment in segments) * 1000.0
+    if shortest < _SHORTEST_MS:
+        raise UnusableError(
+            f"{path} has a segment of {shortest:g} ms: take a longer recording, at least "
+            f"{_SHORTEST_MS:g} ms can be filtered and measured"
+        )
     if not recording.has_scaleable_traces():
         raise UnusableError(
             f"{path} has no gains to µV: set them with recording.set_channel_gains() and "
