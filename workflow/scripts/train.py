@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ephys_deepinterpolation.conditions import before_denoising
+from ephys_deepinterpolation.conditions import apply_condition
 from ephys_deepinterpolation.figures.style import save
 from ephys_deepinterpolation.figures.training import plot_loss
 from ephys_deepinterpolation.files import write_table
@@ -22,7 +22,7 @@ base = snakemake.input.get("base")
 recipe = snakemake.params.recipe
 model = follow_recipe(
     recipe,
-    before_denoising(training_recording, snakemake.params.pipeline),
+    apply_condition(training_recording, snakemake.params.pipeline),
     load_model(base) if base else None,
     snakemake.params.seed,
     snakemake.params.checkpoint,
@@ -32,7 +32,7 @@ keys |= {"replicate": int(snakemake.wildcards.replicate)}
 keys |= {"condition": snakemake.wildcards.condition, "model": snakemake.wildcards.model}
 facts = {
     "fine_tuned_from": recipe.get("fine_tune"),
-    "model_saw_recording": model.saw(before_denoising(truth.recording, snakemake.params.pipeline)),
+    "model_saw_recording": model.saw(apply_condition(truth.recording, snakemake.params.pipeline)),
 }
 summary = pd.DataFrame([keys | model.summary | facts])
 write_table(summary, snakemake.output.summary)
