@@ -85,6 +85,21 @@ def test_names_in_a_table_of_datasets_are_plain(name, tmp_path):
         read_study(config, PROJECT / "workflow/schemas")
 
 
+def test_names_of_modules_and_environments_reach_a_shell_only_if_plain():
+    """Snakemake loads modules by a line of shell."""
+    for name in (*NAMES, "a\n", "a/../../tmp/evil"):
+        if name == "a/b":
+            continue
+        config = config_of_demo()
+        config["environments"] = {"modules": {"sorters": ["Python/3.11.5-GCC", name]}}
+        config["sorters"]["mountainsort5"] = {"environment": name}
+        with pytest.raises(ConfigurationError) as caught:
+            read_study(config, PROJECT / "workflow/schemas")
+        told = "\n".join(caught.value.problems)
+        assert "environments.modules.sorters[1]" in told, name
+        assert "sorters.mountainsort5.environment" in told, name
+
+
 @pytest.mark.parametrize("name", ["docker_image", "singularity_image", "folder"])
 @pytest.mark.parametrize("sorter", ["mountainsort5", "kilosort4"])
 def test_a_container_is_no_parameter_of_a_sorter(sorter, name):

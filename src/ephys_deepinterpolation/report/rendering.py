@@ -177,7 +177,7 @@ def render_report(
         copies_noise=COPIES_NOISE,
         without_truth=words.datasets_without_truth(filled),
         sections=_sections(filled, figures),
-        config=config if isinstance(config, str) else _as_yaml(config),
+        config=without_secrets(config) if isinstance(config, str) else _as_yaml(config),
         versions={str(name): str(value) for name, value in settings.get("versions", {}).items()},
     )
 
