@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -225,6 +225,37 @@ def write_table(table: pd.DataFrame, *paths: Path | str) -> None:
                 table.to_parquet(unfinished, index=False)
             else:
                 table.to_csv(unfinished, index=False, lineterminator="\n")
+
+
+def write_measures(
+    measures: Mapping[str, pd.DataFrame],
+    paths: Mapping[str, Path | str],
+    *,
+    dataset: str,
+    kind: str,
+    replicate: int,
+    condition: str,
+    model_saw_recording: bool,
+) -> None:
+    """Write what was measured of a condition, each row with what it was measured of.
+
+    Parameters
+    ----------
+    measures : dict of str to pandas.DataFrame
+    paths : dict of str to path
+        Where each goes.
+    dataset, kind, replicate, condition, model_saw_recording
+        Columns at the end of each table.
+    """
+    keys = {
+        "dataset": dataset,
+        "kind": kind,
+        "replicate": replicate,
+        "condition": condition,
+        "model_saw_recording": model_saw_recording,
+    }
+    for name, table in measures.items():
+        write_table(table.assign(**keys), paths[name])
 
 
 def gather_tables(paths: Iterable[Path | str]) -> pd.DataFrame:

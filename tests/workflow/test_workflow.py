@@ -101,8 +101,21 @@ def test_every_condition_and_sorter_is_tried_with_noise_alone(finished):
         ("raw", "mountainsort5"),
     ]
     assert sortings["sorted_units"].notna().all()
-    recordings = finished / "results/noise_alone/recordings"
-    assert not [path for path in recordings.rglob("*") if path.is_file()]
+
+
+def test_another_sorter_denoises_nothing_again(finished):
+    sorters = ["study:", "  sorters: [mountainsort5, spykingcircus2]"]
+    (finished / "sorters.yaml").write_text("\n".join(sorters))
+    run = snakemake(finished, "-n", configfiles=("study.yaml", "sorters.yaml"))
+    assert run.returncode == 0, said(run)
+    assert "Sort tiny-synthetic, raw, with spykingcircus2" in said(run)
+    assert (
+        "Sort the noise alone of tiny-synthetic, in every condition, with spykingcircus2"
+        in said(run)
+    )
+    assert "with mountainsort5" not in said(run)
+    assert "Apply the condition" not in said(run)
+    assert "Try the condition" not in said(run)
 
 
 def test_every_condition_is_tried_with_transients_and_rounded(finished):

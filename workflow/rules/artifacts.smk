@@ -19,14 +19,14 @@ trace_measures = [
 spike_measures = ["attenuation", "detectability"]
 
 
-rule measure_traces:
+rule measure:
     input:
         truth="results/ground_truth/{dataset}/{replicate}",
         condition="results/conditions/{dataset}/{replicate}/{condition}",
     output:
         **{
             name: f"results/artifacts/{{dataset}}/{{replicate}}/{{condition}}/{name}.parquet"
-            for name in [*trace_measures, "traces"]
+            for name in [*trace_measures, *spike_measures, "traces"]
         },
     log:
         "results/logs/artifacts/{dataset}/{replicate}/{condition}.log",
@@ -48,37 +48,6 @@ rule measure_traces:
             study.seed, "artifacts", wildcards.dataset, wildcards.replicate
         ),
     message:
-        "Measure the traces of {wildcards.dataset} in the condition {wildcards.condition}"
+        "Measure {wildcards.dataset} in the condition {wildcards.condition}"
     script:
-        "../scripts/measure_traces.py"
-
-
-rule measure_spikes:
-    input:
-        truth="results/ground_truth/{dataset}/{replicate}",
-        condition="results/conditions/{dataset}/{replicate}/{condition}",
-    output:
-        **{
-            name: f"results/artifacts/{{dataset}}/{{replicate}}/{{condition}}/{name}.parquet"
-            for name in spike_measures
-        },
-    log:
-        "results/logs/artifacts/{dataset}/{replicate}/{condition}-spikes.log",
-    group:
-        "measures"
-    conda:
-        "../../envs/generation.yaml"
-    envmodules:
-        *modules_of("generation"),
-    resources:
-        mem_mb=memory("measure"),
-        runtime=minutes("measure"),
-        at_once=1,
-    params:
-        kind=lambda wildcards: study.datasets[wildcards.dataset].kind,
-        reference=study.pipelines[study.reference],
-        seed=rules.measure_traces.params.seed,
-    message:
-        "Measure the true spikes of {wildcards.dataset} in the condition {wildcards.condition}"
-    script:
-        "../scripts/measure_spikes.py"
+        "../scripts/measure.py"

@@ -37,6 +37,9 @@ def sorter_gpus(wildcards):
 
 
 def sorter_seed(wildcards):
-    """The same in every condition: a pair differs in its condition alone."""
-    names = (wildcards.dataset, wildcards.replicate, wildcards.sorter, wildcards.repeat)
-    return derive_seed(study.seed, "sortings", *names)
+    """The same in every condition: a pair differs in its condition alone.
+
+    Noise alone is sorted once, with the seed of a recording's first sorting.
+    """
+    place = wildcards.dataset, wildcards.replicate, wildcards.sorter
+    return derive_seed(study.seed, "sortings", *place, wildcards.get("repeat", "0"))

@@ -12,7 +12,7 @@ from ephys_deepinterpolation.comparisons import (
     signal_to_noise,
 )
 from ephys_deepinterpolation.conditions import load_condition
-from ephys_deepinterpolation.files import read_table, write_table
+from ephys_deepinterpolation.files import read_table, write_measures
 from ephys_deepinterpolation.ground_truth import load_ground_truth
 
 truth = load_ground_truth(snakemake.input.truth)
@@ -41,12 +41,12 @@ tables = compare_condition(
     reference_tables or None,
     snakemake.params.match_score,
 )
-keys = {
-    "dataset": snakemake.wildcards.dataset,
-    "kind": snakemake.params.kind,
-    "replicate": int(snakemake.wildcards.replicate),
-    "condition": snakemake.wildcards.condition,
-    "model_saw_recording": facts["model_saw_recording"],
-}
-for name, table in tables.items():
-    write_table(table.assign(**keys), snakemake.output[name])
+write_measures(
+    tables,
+    snakemake.output,
+    dataset=snakemake.wildcards.dataset,
+    kind=snakemake.params.kind,
+    replicate=int(snakemake.wildcards.replicate),
+    condition=snakemake.wildcards.condition,
+    model_saw_recording=facts["model_saw_recording"],
+)

@@ -13,12 +13,11 @@ from ephys_deepinterpolation.files import read_table, write_table
 from ephys_deepinterpolation.sortings import read_run, read_sorting
 
 crossings = pd.concat(map(read_table, snakemake.input.crossings), ignore_index=True)
-keys = ["dataset", "kind", "replicate", "condition", "model_saw_recording"]
-conditions = crossings[[*keys, "seconds"]].drop_duplicates().set_index("condition", drop=False)
+keys = ["dataset", "kind", "replicate", "condition", "model_saw_recording", "seconds"]
 rows = []
-for folder in map(Path, snakemake.input.sortings):
-    condition, sorter, repeat = folder.parts[-3:]
-    noise = conditions.loc[condition].to_dict()
-    counts = count_invented(read_sorting(folder), read_run(folder), noise["seconds"])
-    rows.append(noise | counts | {"sorter": sorter, "repeat": int(repeat)})
+for noise in crossings[keys].drop_duplicates().to_dict("records"):
+    for sorter in map(Path, snakemake.input.sortings):
+        folder = sorter / noise["condition"]
+        counts = count_invented(read_sorting(folder), read_run(folder), noise["seconds"])
+        rows.append(noise | counts | {"sorter": sorter.name, "repeat": 0})
 write_table(pd.DataFrame(rows), snakemake.output[0])

@@ -21,6 +21,7 @@ from ephys_deepinterpolation.artifacts.transient_spread import (
     make_transients,
     place_transients,
     transient_spread,
+    try_transients,
 )
 
 __all__ = [
@@ -45,4 +46,5 @@ __all__ = [
     "residual_covariance",
     "residual_spectra",
     "transient_spread",
+    "try_transients",
 ]

@@ -7,8 +7,11 @@ import numpy as np
 import pandas as pd
 import spikeinterface as si
 
+from ephys_deepinterpolation.conditions import apply_condition
+from ephys_deepinterpolation.ground_truth import GroundTruth
 from ephys_deepinterpolation.ground_truth.injection import add_to
 from ephys_deepinterpolation.ground_truth.spikes import inject_spikes
+from ephys_deepinterpolation.model import Model
 
 _SATURATION_MS = 5.0
 # Of the channels; fewer than the share by which `transients` knows a saturation.
@@ -143,6 +146,41 @@ def add_transients(
         [samples, *silent], [labels, *silent], recording.sampling_frequency, unit_ids=labels
     )
     return add_to(recording, inject_spikes(events, patches, 0, recording))
+
+
+def try_transients(
+    truth: GroundTruth,
+    condition: si.BaseRecording,
+    pipeline: list[dict],
+    model: Model | None,
+    saturation_uv: float,
+    noise_uv: float,
+) -> pd.DataFrame:
+    """Put transients into a recording and measure how far a condition spreads them.
+
+    Parameters
+    ----------
+    truth : GroundTruth
+        Of the recording.
+    condition : BaseRecording
+        The condition's output without transients, µV.
+    pipeline : list of dict
+        The condition's steps.
+    model : Model, optional
+        That the condition denoises with, if it does.
+    saturation_uv, noise_uv : float
+        See `make_transients` and `transient_spread`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        See `transient_spread`.
+    """
+    transients = make_transients(truth.recording, saturation_uv)
+    starts = place_transients(truth.recording, transients)
+    disturbed = add_transients(truth.recording, transients, starts, saturation_uv)
+    output = apply_condition(disturbed, pipeline, model, truth.parts())
+    return transient_spread(output, condition, transients, starts, noise_uv)
 
 
 def transient_spread(

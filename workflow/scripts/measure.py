@@ -1,4 +1,4 @@
-"""Measure what a condition did to the traces."""
+"""Measure what a condition did to the traces and to true spikes."""
 
 from ephys_deepinterpolation.jobs import start_job
 
@@ -6,6 +6,7 @@ start_job(snakemake.log[0])
 
 from ephys_deepinterpolation.artifacts import (
     excerpt,
+    measure_attenuation,
     noise_levels,
     noise_transfer,
     parts_passed,
@@ -15,7 +16,8 @@ from ephys_deepinterpolation.artifacts import (
     residual_spectra,
 )
 from ephys_deepinterpolation.conditions import load_condition
-from ephys_deepinterpolation.files import write_table
+from ephys_deepinterpolation.detectability import measure_detectability
+from ephys_deepinterpolation.files import write_measures
 from ephys_deepinterpolation.ground_truth import load_ground_truth
 
 truth = load_ground_truth(snakemake.input.truth)
@@ -31,13 +33,15 @@ measures = {
     "residual_spectra": residual_spectra(excerpts, frequency),
     "residual_covariance": residual_covariance(excerpts, recording),
     "traces": excerpt(recording),
+    "attenuation": measure_attenuation(truth, recording, reference, seed),
+    "detectability": measure_detectability(truth, recording, reference, seed),
 }
-keys = {
-    "dataset": snakemake.wildcards.dataset,
-    "kind": snakemake.params.kind,
-    "replicate": int(snakemake.wildcards.replicate),
-    "condition": snakemake.wildcards.condition,
-    "model_saw_recording": facts["model_saw_recording"],
-}
-for name, table in measures.items():
-    write_table(table.assign(**keys), snakemake.output[name])
+write_measures(
+    measures,
+    snakemake.output,
+    dataset=snakemake.wildcards.dataset,
+    kind=snakemake.params.kind,
+    replicate=int(snakemake.wildcards.replicate),
+    condition=snakemake.wildcards.condition,
+    model_saw_recording=facts["model_saw_recording"],
+)
