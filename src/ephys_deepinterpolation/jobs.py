@@ -114,6 +114,11 @@ def _end_by_signal(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt("by SIGTERM, as a cluster does at a time limit")
 
 
+def interpreter_of(environment: Path | str | None) -> str | None:
+    """Return the Python of an environment that a rule installed, None where there is none."""
+    return f"{environment}/bin/python" if environment else None
+
+
 def thread_limits(threads: int) -> dict[str, str]:
     """Return the environment variables that fix how many threads numerical libraries use."""
     return dict.fromkeys(_THREAD_VARIABLES, str(threads)) | {"TF_NUM_INTEROP_THREADS": "1"}

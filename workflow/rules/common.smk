@@ -1,5 +1,6 @@
 # The configuration, checked before any job starts, and what several stages ask of it.
 
+import gc
 import re
 from pathlib import Path
 
@@ -15,6 +16,10 @@ from ephys_deepinterpolation.configuration import (
 from ephys_deepinterpolation.offers import offering_packages
 from ephys_deepinterpolation.seeds import derive_seed
 from ephys_deepinterpolation.strangers import UnsafeFileError, check_configuration
+
+# Planning makes millions of objects that stay: to look for garbage among them ever again takes a
+# seventh of its time.
+gc.set_threshold(20_000, 20, 50)
 
 project = Path(workflow.current_basedir).resolve().parents[1]
 if set("{}") & set(str(project)):

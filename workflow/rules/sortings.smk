@@ -32,9 +32,7 @@ rule sort:
         runtime=sorter_minutes,
         gpu=sorter_gpus,
     params:
-        settings=sorter_run,
-        python=sorter_python,
-        seed=sorter_seed,
+        run=sorter_run,
     message:
         "Sort {wildcards.dataset}, {wildcards.condition}, with {wildcards.sorter}, repeat {wildcards.repeat}"
     script:

@@ -14,18 +14,25 @@ def sorter_conda(wildcards):
     return str(project / f"envs/{environment}.yaml")
 
 
-def sorter_python(wildcards, input):
-    """The interpreter that runs a sorter, None for that of the job."""
-    return f"{input.environment}/bin/python" if input.environment else None
+# What `SorterSettings` takes.
+sorter_fields = (
+    "sorter mode parameters threads memory_mb timeout_s container engine".split()
+)
+sorter_runs = {
+    entry: {field: settings[field] for field in sorter_fields}
+    for entry, settings in study.sorter_settings.items()
+}
 
 
 def sorter_run(wildcards):
-    """What `SorterSettings` takes."""
-    names = (
-        "sorter mode parameters threads memory_mb timeout_s container engine".split()
-    )
-    settings = study.sorter_settings[wildcards.sorter]
-    return {name: settings[name] for name in names}
+    """The settings of a sorter, and a seed.
+
+    The seed is the same in every condition: a pair differs in its condition alone. Noise alone is
+    sorted once, with the seed of a recording's first sorting.
+    """
+    place = wildcards.dataset, wildcards.replicate, wildcards.sorter
+    seed = derive_seed(study.seed, "sortings", *place, wildcards.get("repeat", "0"))
+    return {"settings": sorter_runs[wildcards.sorter], "seed": seed}
 
 
 def sorter_threads(wildcards):
@@ -34,12 +41,3 @@ def sorter_threads(wildcards):
 
 def sorter_gpus(wildcards):
     return study.sorter_settings[wildcards.sorter]["gpus"]
-
-
-def sorter_seed(wildcards):
-    """The same in every condition: a pair differs in its condition alone.
-
-    Noise alone is sorted once, with the seed of a recording's first sorting.
-    """
-    place = wildcards.dataset, wildcards.replicate, wildcards.sorter
-    return derive_seed(study.seed, "sortings", *place, wildcards.get("repeat", "0"))

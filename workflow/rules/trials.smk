@@ -106,9 +106,7 @@ rule sort_noise_alone:
         runtime=sorter_minutes,
         gpu=sorter_gpus,
     params:
-        settings=sorter_run,
-        python=sorter_python,
-        seed=sorter_seed,
+        run=sorter_run,
     message:
         "Sort the noise alone of {wildcards.dataset}, in every condition, with {wildcards.sorter}"
     script:

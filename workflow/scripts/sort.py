@@ -1,8 +1,9 @@
 """Sort a condition's recording with one sorter."""
 
-from ephys_deepinterpolation.jobs import start_job
+from ephys_deepinterpolation.jobs import interpreter_of, start_job
 
-start_job(snakemake.log[0], snakemake.params.settings["threads"])
+settings, seed = snakemake.params.run["settings"], snakemake.params.run["seed"]
+start_job(snakemake.log[0], settings["threads"])
 
 from ephys_deepinterpolation.conditions import load_condition
 from ephys_deepinterpolation.sortings import SorterSettings, sort
@@ -10,8 +11,8 @@ from ephys_deepinterpolation.sortings import SorterSettings, sort
 recording, _ = load_condition(snakemake.input.condition)
 sort(
     recording,
-    SorterSettings(**snakemake.params.settings),
-    snakemake.params.seed,
+    SorterSettings(**settings),
+    seed,
     snakemake.output[0],
-    python=snakemake.params.python,
+    python=interpreter_of(snakemake.input.environment),
 )

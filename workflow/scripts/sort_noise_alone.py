@@ -1,8 +1,9 @@
 """Sort a recording's noise without any spike, as each condition shows it, with one sorter."""
 
-from ephys_deepinterpolation.jobs import start_job
+from ephys_deepinterpolation.jobs import interpreter_of, start_job
 
-start_job(snakemake.log[0], snakemake.params.settings["threads"])
+settings, seed = snakemake.params.run["settings"], snakemake.params.run["seed"]
+start_job(snakemake.log[0], settings["threads"])
 
 from pathlib import Path
 
@@ -10,14 +11,13 @@ from ephys_deepinterpolation.conditions import load_condition
 from ephys_deepinterpolation.files import whole_folder
 from ephys_deepinterpolation.sortings import SorterSettings, sort
 
-settings = SorterSettings(**snakemake.params.settings)
 with whole_folder(snakemake.output[0]) as unfinished:
     for folder in map(Path, snakemake.input.recordings):
         recording, _ = load_condition(folder)
         sort(
             recording,
-            settings,
-            snakemake.params.seed,
+            SorterSettings(**settings),
+            seed,
             unfinished / folder.name,
-            python=snakemake.params.python,
+            python=interpreter_of(snakemake.input.environment),
         )
