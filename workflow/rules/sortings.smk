@@ -33,6 +33,7 @@ rule sort:
         gpu=sorter_gpus,
     params:
         run=sorter_run,
+        limits=sorter_limits,
     message:
         "Sort {wildcards.dataset}, {wildcards.condition}, with {wildcards.sorter}, repeat {wildcards.repeat}"
     script:

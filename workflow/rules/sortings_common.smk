@@ -1,5 +1,7 @@
 # What jobs that run a sorter ask of the configuration and of the deployment.
 
+from types import SimpleNamespace
+
 
 def sorter_environment(wildcards):
     """Input function: the environment to be installed before a sorter runs, if one is."""
@@ -14,10 +16,8 @@ def sorter_conda(wildcards):
     return str(project / f"envs/{environment}.yaml")
 
 
-# What `SorterSettings` takes.
-sorter_fields = (
-    "sorter mode parameters threads memory_mb timeout_s container engine".split()
-)
+# What `SorterSettings` takes, but for limits.
+sorter_fields = "sorter mode parameters threads container engine".split()
 sorter_runs = {
     entry: {field: settings[field] for field in sorter_fields}
     for entry, settings in study.sorter_settings.items()
@@ -33,6 +33,14 @@ def sorter_run(wildcards):
     place = wildcards.dataset, wildcards.replicate, wildcards.sorter
     seed = derive_seed(study.seed, "sortings", *place, wildcards.get("repeat", "0"))
     return {"settings": sorter_runs[wildcards.sorter], "seed": seed}
+
+
+def sorter_limits(wildcards):
+    """The limits of a sorter, of a type that Snakemake doesn't compare: others redo no sorting."""
+    settings = study.sorter_settings[wildcards.sorter]
+    return SimpleNamespace(
+        memory_mb=settings["memory_mb"], timeout_s=settings["timeout_s"]
+    )
 
 
 def sorter_threads(wildcards):

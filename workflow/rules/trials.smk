@@ -107,6 +107,7 @@ rule sort_noise_alone:
         gpu=sorter_gpus,
     params:
         run=sorter_run,
+        limits=sorter_limits,
     message:
         "Sort the noise alone of {wildcards.dataset}, in every condition, with {wildcards.sorter}"
     script:

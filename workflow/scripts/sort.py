@@ -11,7 +11,7 @@ from ephys_deepinterpolation.sortings import SorterSettings, sort
 recording, _ = load_condition(snakemake.input.condition)
 sort(
     recording,
-    SorterSettings(**settings),
+    SorterSettings(**settings, **vars(snakemake.params.limits)),
     seed,
     snakemake.output[0],
     python=interpreter_of(snakemake.input.environment),

@@ -16,7 +16,7 @@ with whole_folder(snakemake.output[0]) as unfinished:
         recording, _ = load_condition(folder)
         sort(
             recording,
-            SorterSettings(**settings),
+            SorterSettings(**settings, **vars(snakemake.params.limits)),
             seed,
             unfinished / folder.name,
             python=interpreter_of(snakemake.input.environment),
