@@ -51,8 +51,9 @@ def create(root: Path, wanted: dict, prefix: Path) -> None:
         with tempfile.NamedTemporaryFile("w", suffix=".txt") as requirements:
             requirements.write("\n".join(pip) + "\n")
             requirements.flush()
-            command = [prefix / "bin/python", "-I", "-m", "pip", "install", "--quiet"]
-            subprocess.run([*command, "--requirement", requirements.name], check=True)
+            # What is imported is compiled then: a small part of all.
+            install = [prefix / "bin/python", "-I", "-m", "pip", "install", "--no-compile"]
+            subprocess.run([*install, "--quiet", "--requirement", requirements.name], check=True)
 
 
 async def link(root: Path, names: list[str], specifications: list[str], prefix: Path) -> None:
