@@ -28,6 +28,8 @@ def main(root: Path, arguments: list[str]) -> None:
             print(json.dumps({"conda_prefix": str(root), "platform": "linux-64"}))
         case ["config", "--get", "channel_priority", "--json"]:
             print(json.dumps({"get": {"channel_priority": "strict"}}))
+        case ["clean", *_]:
+            pass
         case ["env", "create", *options]:
             parser = ArgumentParser()
             parser.add_argument("--quiet", action="store_true")
