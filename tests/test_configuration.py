@@ -189,6 +189,13 @@ WRONG_VALUES = [
         {"whitening_sed": 1},
         ["sorters.mountainsort5.parameters.whitening_sed", 'did you mean "whitening_seed"'],
     ),
+    ("environments", {"gpus": -1}, ["environments.gpus", "at least 0"]),
+    ("environments", {"module": {}}, ["environments.module", 'did you mean "modules"']),
+    (
+        "environments",
+        {"modules": {"report": ["python; ls"]}},
+        ["environments.modules.report[0]", "python; ls"],
+    ),
     ("sorters.mountainsort5.threads", 0, ["sorters.mountainsort5.threads", "at least 1"]),
     ("sorters.mountainsort5.memory_mb", 0, ["sorters.mountainsort5.memory_mb", "megabytes"]),
     # parameters of synthetic datasets
