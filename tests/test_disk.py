@@ -56,7 +56,7 @@ def test_sortings_are_small_beside_the_recording(study):
     assert 10 < sorting < 0.01 * HOUR.megabytes
 
 
-def test_a_run_is_told_by_stage_with_what_passes_and_what_is_free(study, tmp_path):
+def test_a_run_is_told_by_stage_with_what_is_free(study, tmp_path):
     text = describe_disk(
         [
             output("ground_truth/np2-synthetic/0", Size(384, 300_000)),
@@ -74,8 +74,13 @@ def test_a_run_is_told_by_stage_with_what_passes_and_what_is_free(study, tmp_pat
         "  in all         922 MB",
     ]
     assert lines[5].startswith("  free ")
-    assert lines[6] == "Of that, 230 MB are removed again during the run."
-    assert "does not fit" not in text
+    assert len(lines) == 6
+
+
+def test_what_is_removed_again_during_the_run_is_told(study, tmp_path):
+    simulated = output("mearec/np2-synthetic/0.h5", Size(384, 300_000))
+    text = describe_disk([simulated], study, tmp_path)
+    assert text.splitlines()[-1] == "Of that, 922 MB are removed again during the run."
 
 
 def test_a_run_that_does_not_fit_is_warned_of(study, tmp_path):

@@ -54,7 +54,12 @@ class Output:
     @property
     def passes(self) -> bool:
         """Whether it is removed as soon as everything has been made of it."""
-        return self.folder == "mearec" or self.path.parts[:2] == ("noise_alone", "recordings")
+        return self.folder == "mearec"
+
+    @property
+    def is_noise_alone(self) -> bool:
+        """Whether it is a recording without spikes."""
+        return self.path.parts[:2] == ("noise_alone", "recordings")
 
 
 def megabytes(output: Output, study: Study) -> float:
@@ -83,7 +88,7 @@ def _of_recording(output: Output, size: Size, study: Study) -> float:
         return 2 * as_floats
     if output.folder == "conditions":
         return as_floats if keeps_traces(study.pipelines[output.wildcards["condition"]]) else 0.0
-    if output.folder == "noise_alone" and output.passes:
+    if output.is_noise_alone:
         return as_floats * min(1.0, study.artifacts["noise_alone_s"] / seconds)
     if output.folder in ("sortings", "noise_alone"):
         return _SPIKES_PER_CHANNEL_S * size.channels * seconds * _SPIKE_BYTES / 1e6

@@ -2,6 +2,7 @@
 # it is.
 
 import logging
+from pathlib import PurePath
 
 from snakemake.logging import logger
 from snakemake.settings.types import ExecMode
@@ -15,11 +16,16 @@ from ephys_deepinterpolation.progress import (
     stage_of,
 )
 
+inside = f"{results}/"
+
 
 def outputs_of(job):
     """What a job makes, as paths from the folder of the results on."""
-    paths = map(Path, job.output)
-    return [path.relative_to(results) for path in paths if path.is_relative_to(results)]
+    return [
+        PurePath(path.removeprefix(inside))
+        for path in map(str, job.output)
+        if path.startswith(inside)
+    ]
 
 
 def planned_jobs(dag):
@@ -37,11 +43,9 @@ def planned_outputs(dag):
     """What `describe_disk` asks of the jobs that are to run: once for each folder they write to."""
     for job in dag.needrun_jobs():
         dataset = job.wildcards.get("dataset")
-        outputs = [
-            Output(path, job.wildcards, size_of(dataset) if dataset else None)
-            for path in outputs_of(job)
-        ]
-        yield from {(each.folder, each.passes): each for each in outputs}.values()
+        size = size_of(dataset) if dataset else None
+        outputs = [Output(path, job.wildcards, size) for path in outputs_of(job)]
+        yield from {each.folder: each for each in outputs}.values()
 
 
 class DiskNotice(logging.Handler):
