@@ -512,6 +512,25 @@ def test_a_dataset_goes_through_known_conditions_and_the_reference(config, condi
         assert part in problem
 
 
+def test_the_order_of_keys_says_something_only_where_things_are_listed(config):
+    parameters = config["ground_truth"]["np2-synthetic"]
+    backwards = {key: parameters[key] for key in reversed(parameters)}
+    backwards["noise"] = {key: parameters["noise"][key] for key in ("independent", "correlated")}
+    dataset = {"kind": "synthetic", "parameters": parameters}
+    config["study"]["datasets"] = {
+        "second": dataset,
+        "first": dict(reversed(dataset.items())) | {"parameters": backwards},
+    }
+    config["models"] = dict(reversed(config["models"].items()))
+    study = read(config)
+    assert [*study.datasets] == ["second", "first"]
+    assert [*study.models] == ["linear", "compact"]
+    one, other = (study.datasets[name].parameters for name in ("first", "second"))
+    assert [*one] == [*other]
+    assert [*one["units"]] == [*other["units"]]
+    assert [*one["noise"]] == ["independent", "correlated"]
+
+
 def test_what_is_left_out_gets_the_default_of_the_schema(config):
     config["sorters"]["mountainsort5"] = {}
     config["conditions"]["raw"] = [{"name": "center"}]

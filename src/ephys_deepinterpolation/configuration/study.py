@@ -36,6 +36,10 @@ from ephys_deepinterpolation.configuration.sections import (
     study_problems,
 )
 
+# Datasets stand in tables in their order; the parts of a noise are summed in theirs, which the
+# last bits follow.
+_ORDERED = ("datasets", "noise")
+
 
 @dataclass(frozen=True)
 class Study:
@@ -194,7 +198,7 @@ def _in_one_order(settings: Any) -> Any:
     if not isinstance(settings, dict):
         return settings
     return {
-        section: {name: _sorted_keys(entry) for name, entry in entries.items()}
+        section: {name: _sorted_keys(entry, name) for name, entry in entries.items()}
         if isinstance(entries, dict)
         else entries
         for section, entries in settings.items()
@@ -206,8 +210,7 @@ def _sorted_keys(value: Any, key: str = "") -> Any:
         return [_sorted_keys(each) for each in value]
     if not isinstance(value, dict):
         return value
-    # The parts of a noise are summed in the order in which they stand: the last bits follow it.
-    names = value if key == "noise" else sorted(value, key=str)
+    names = value if key in _ORDERED else sorted(value, key=str)
     return {name: _sorted_keys(value[name], name) for name in names}
 
 
