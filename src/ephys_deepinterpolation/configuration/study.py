@@ -36,10 +36,6 @@ from ephys_deepinterpolation.configuration.sections import (
     study_problems,
 )
 
-# Datasets stand in tables in their order; the parts of a noise are summed in theirs, which the
-# last bits follow.
-_ORDERED = ("datasets", "noise")
-
 
 @dataclass(frozen=True)
 class Study:
@@ -159,7 +155,7 @@ def read_study(
         Names everything that is wrong.
     """
     registry = read_schemas(schemas)
-    settings = _in_one_order(copy.deepcopy(config))
+    settings = copy.deepcopy(config)
     root = Place(f"{config_file}: ")
     problems = list(schema_problems(settings, CONFIG_SCHEMA, registry, root))
     if not isinstance(settings, dict):
@@ -190,19 +186,12 @@ def read_study(
     return replace(study, conditions=tuple(name for name in study.conditions if name in existing))
 
 
-def _in_one_order(settings: Any) -> Any:
-    """Sort the keys within the entries of each section: another order is no other study.
+def _in_one_order(entries: dict[str, Any]) -> dict[str, Any]:
+    """Sort the keys within each entry of a section: another order is no other study.
 
     The entries themselves keep their order, in which tables and figures show them.
     """
-    if not isinstance(settings, dict):
-        return settings
-    return {
-        section: {name: _sorted_keys(entry, name) for name, entry in entries.items()}
-        if isinstance(entries, dict)
-        else entries
-        for section, entries in settings.items()
-    }
+    return {name: _sorted_keys(entry) for name, entry in entries.items()}
 
 
 def _sorted_keys(value: Any, key: str = "") -> Any:
@@ -210,7 +199,8 @@ def _sorted_keys(value: Any, key: str = "") -> Any:
         return [_sorted_keys(each) for each in value]
     if not isinstance(value, dict):
         return value
-    names = value if key in _ORDERED else sorted(value, key=str)
+    # The parts of a noise are summed in the order in which they stand: the last bits follow it.
+    names = value if key == "noise" else sorted(value, key=str)
     return {name: _sorted_keys(value[name], name) for name in names}
 
 
@@ -233,14 +223,18 @@ def _study_of(settings: dict[str, Any], datasets: list[Dataset]) -> Study:
         conditions=tuple(study["conditions"]),
         reference=study["reference"],
         sorters=tuple(study["sorters"]),
-        datasets={dataset.name: dataset for dataset in datasets},
-        pipelines=settings["conditions"],
-        models=settings["models"],
-        sorter_settings={
-            name: {"sorter": name, **entry} for name, entry in settings["sorters"].items()
+        datasets={
+            dataset.name: replace(dataset, parameters=_sorted_keys(dataset.parameters))
+            for dataset in datasets
         },
-        sources=settings["sources"],
-        artifacts=settings["artifacts"],
+        pipelines=_in_one_order(settings["conditions"]),
+        models=_in_one_order(settings["models"]),
+        sorter_settings={
+            name: {"sorter": name, **entry}
+            for name, entry in _in_one_order(settings["sorters"]).items()
+        },
+        sources=_in_one_order(settings["sources"]),
+        artifacts=_sorted_keys(settings["artifacts"]),
         environments=settings["environments"],
-        endpoints=settings["endpoints"],
+        endpoints=_in_one_order(settings["endpoints"]),
     )
