@@ -62,6 +62,11 @@ def start_job(log: Path | str, threads: int = 1) -> None:
     _end_with_starter()
 
 
+def says_why_it_failed(log: Path | str) -> bool:
+    """Whether the log of a job that called `start_job` ends with the reason why it failed."""
+    return Path(log).exists() and _last_line(log).startswith(_FAILED)
+
+
 def what_went_wrong(log: Path | str | None, *, script: bool) -> str:
     """Say in a sentence why a job failed, as its log tells it.
 
@@ -74,13 +79,17 @@ def what_went_wrong(log: Path | str | None, *, script: bool) -> str:
     """
     if log is None or not Path(log).exists():
         return "it ended before it said anything"
-    lines = Path(log).read_text(errors="replace").split("\n")
-    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    last = _last_line(log)
     if last.startswith(_FAILED):
         return last.removeprefix(_FAILED)
     if script:
         return "it was killed, maybe by the system for want of memory"
     return last or "it ended without a word"
+
+
+def _last_line(log: Path | str) -> str:
+    lines = Path(log).read_text(errors="replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
 def _telling(terminal: int) -> Callable[..., None]:

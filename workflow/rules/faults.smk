@@ -3,7 +3,7 @@
 import sys
 
 from ephys_deepinterpolation.files import check_writable
-from ephys_deepinterpolation.jobs import what_went_wrong
+from ephys_deepinterpolation.jobs import says_why_it_failed, what_went_wrong
 
 
 def refuse_unwritable(folder):
@@ -13,12 +13,17 @@ def refuse_unwritable(folder):
         raise WorkflowError(str(error)) from None
 
 
+def failed_jobs():
+    """The jobs that failed; of a group those that say so, or all where none does."""
+    for job in workflow.scheduler.failed:
+        jobs = list(job.jobs) if job.is_group() else [job]
+        saying = [each for each in jobs if each.log and says_why_it_failed(each.log[0])]
+        yield from saying or jobs
+
+
 def tell_failures():
     """Say of each job that failed which it was, why, and where its log is; and what to do."""
-    failed = workflow.scheduler.failed
-    for job in [
-        each for job in failed for each in (job.jobs if job.is_group() else [job])
-    ]:
+    for job in failed_jobs():
         log = job.log[0] if job.log else None
         why = what_went_wrong(log, script=job.is_script)
         what = job.message or job.rule.name
