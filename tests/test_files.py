@@ -18,6 +18,7 @@ from ephys_deepinterpolation.files import (
     note_sizes,
     whole_file,
     whole_folder,
+    write_measures,
     write_table,
 )
 from ephys_deepinterpolation.ground_truth import GroundTruth, load_ground_truth
@@ -117,6 +118,19 @@ def test_the_same_table_gives_the_same_bytes(tmp_path):
         paths = [tmp_path / f"{name}.{suffix}" for name in ("one", "two")]
         write_table(TABLE, *paths)
         assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+def test_each_row_of_a_measure_says_what_it_was_measured_of(tmp_path):
+    measures = {"noise": pd.DataFrame({"noise_uv": [7.0, 8.0]}), "rounding": pd.DataFrame()}
+    paths = {name: tmp_path / f"{name}.parquet" for name in measures}
+    keys = {"dataset": "tissue", "kind": "synthetic", "replicate": 2}
+    keys |= {"condition": "raw", "model_saw_recording": False}
+    write_measures(measures, paths, **keys)
+    assert pd.read_parquet(paths["noise"]).to_dict("records") == [
+        {"noise_uv": 7.0, **keys},
+        {"noise_uv": 8.0, **keys},
+    ]
+    assert pd.read_parquet(paths["rounding"]).empty
 
 
 def test_tables_are_gathered_in_order_with_every_row_numbered_anew(tmp_path):

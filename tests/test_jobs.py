@@ -9,7 +9,7 @@ import psutil
 import pytest
 from snakemake.common import get_snakemake_searchpaths
 
-from ephys_deepinterpolation.jobs import what_went_wrong
+from ephys_deepinterpolation.jobs import interpreter_of, what_went_wrong
 
 THREADS = [
     "OMP_NUM_THREADS",
@@ -188,3 +188,8 @@ def test_a_job_in_an_environment_of_its_own_does_not_find_what_only_snakemake_ha
 def test_a_job_in_snakemakes_environment_finds_all_of_it(tmp_path):
     before, after = imports_of_a_script(sys.executable, tmp_path / "job.log")
     assert before == after == str(NAMES)
+
+
+def test_a_sorter_without_an_environment_of_its_own_is_run_by_the_jobs_python():
+    assert interpreter_of("results/environments/simple") == "results/environments/simple/bin/python"
+    assert interpreter_of([]) is interpreter_of(None) is None

@@ -123,8 +123,8 @@ def _end_by_signal(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt("by SIGTERM, as a cluster does at a time limit")
 
 
-def interpreter_of(environment: Path | str | None) -> str | None:
-    """Return the Python of an environment that a rule installed, None where there is none."""
+def interpreter_of(environment: Path | str | list | None) -> str | None:
+    """Return the Python of an environment that a rule installed, None where it names none."""
     return f"{environment}/bin/python" if environment else None
 
 

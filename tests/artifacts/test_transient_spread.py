@@ -1,6 +1,7 @@
 """How far transients spread, held against filters and networks of known reach."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.ndimage import uniform_filter1d
 
@@ -9,7 +10,10 @@ from ephys_deepinterpolation.artifacts import (
     make_transients,
     place_transients,
     transient_spread,
+    try_transients,
 )
+from ephys_deepinterpolation.conditions import apply_condition
+from ephys_deepinterpolation.ground_truth import GroundTruth
 from ephys_deepinterpolation.recording import deepinterpolate
 from ephys_deepinterpolation.transients import find_transients
 from ephys_deepinterpolation.windows import Context
@@ -236,3 +240,20 @@ def test_differences_are_averaged_over_events_and_are_the_largest_of_their_bin()
     chosen = table[(table["transient"] == "saturation") & (table["offset"] == -0.1)]
     assert chosen["difference_uv"].tolist() == pytest.approx([5.0], rel=1e-4)
     assert chosen["reach"].tolist() == pytest.approx([2 / 30.0])
+
+
+def test_a_condition_is_tried_with_the_transients_of_its_recording(trial):
+    def filtered(recording):
+        return apply_condition(recording, pipeline)
+
+    pipeline = [{"name": "gaussian_filter", "params": {"freq_min": None, "freq_max": 3000.0}}]
+    found = try_transients(
+        GroundTruth(recording=trial.recording),
+        filtered(trial.recording),
+        pipeline,
+        model=None,
+        saturation_uv=RAIL_UV,
+        noise_uv=NOISE_UV,
+    )
+    pd.testing.assert_frame_equal(found, trial.spread(filtered), check_exact=True)
+    assert found["difference_uv"].max() > NOISE_UV
