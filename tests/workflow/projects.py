@@ -43,11 +43,13 @@ TABLES = [
 
 def project_in(folder: Path, **changes: object) -> Path:
     """Copy the project to a folder, with the small study beside its configuration."""
+    folder.mkdir(parents=True, exist_ok=True)
     for part in PARTS:
         place = PROJECT / part
-        copy = shutil.copytree if place.is_dir() else shutil.copy
-        folder.mkdir(parents=True, exist_ok=True)
-        copy(place, folder / part)
+        if place.is_dir():
+            shutil.copytree(place, folder / part, dirs_exist_ok=True)
+        else:
+            shutil.copy(place, folder / part)
     study = yaml.safe_load(STUDY.read_text())
     for keys, value in changes.items():
         inner = study
