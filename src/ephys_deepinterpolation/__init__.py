@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from ephys_deepinterpolation.recording import deepinterpolate
     from ephys_deepinterpolation.training import fine_tune, train_deepinterpolation
 
+__version__ = "0.1.0"
+
 _HOMES = {
     "Model": "model",
     "ModelError": "model",

@@ -6,7 +6,6 @@ import json
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +54,7 @@ from ephys_deepinterpolation.predictability import (
     smallest_useful_omission,
 )
 from ephys_deepinterpolation.recording import check_fit, normalization_for, warn_of_silent
+from ephys_deepinterpolation.versions import versions_of
 from ephys_deepinterpolation.windows import Context
 
 _NORMALIZATION_FRAMES = 300_000
@@ -316,9 +316,7 @@ def _train(
         "trained_from": model.provenance.get("weights"),
         "weights": hash_arrays(weights),
         "optimisation": asdict(optimisation),
-        "versions": {
-            name: version(name) for name in ("ephys-deepinterpolation", "keras", "spikeinterface")
-        },
+        "versions": versions_of(["ephys-deepinterpolation", "keras", "spikeinterface"]),
         "backend": keras.backend.backend(),
         "summary": summary,
     }

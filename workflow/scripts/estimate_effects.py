@@ -5,7 +5,6 @@ from ephys_deepinterpolation.jobs import start_job
 start_job(snakemake.log[0])
 
 import json
-from importlib.metadata import version
 
 from ephys_deepinterpolation.files import read_table, whole_file, write_table
 from ephys_deepinterpolation.seeds import derive_seed
@@ -17,6 +16,7 @@ from ephys_deepinterpolation.statistics import (
     give_verdict,
     read_endpoints,
 )
+from ephys_deepinterpolation.versions import versions_of
 
 params = snakemake.params
 tables = {name: read_table(path) for name, path in snakemake.input.items()}
@@ -30,7 +30,7 @@ packages = ["ephys-deepinterpolation", "spikeinterface", "numpy", "scipy", "pand
 verdict = {
     "seed": params.seed,
     "config_sha256": params.config_sha256,
-    "versions": {name: version(name) for name in packages},
+    "versions": versions_of(packages),
     **give_verdict(effects, endpoints, params.reference, params.repeats, checks),
 }
 write_table(effects, *snakemake.output.tables)

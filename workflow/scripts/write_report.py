@@ -5,11 +5,11 @@ from ephys_deepinterpolation.jobs import start_job
 start_job(snakemake.log[0])
 
 import json
-from importlib.metadata import version
 from pathlib import Path
 
 from ephys_deepinterpolation.files import read_table
 from ephys_deepinterpolation.report import write_report
+from ephys_deepinterpolation.versions import versions_of
 
 captions = Path(snakemake.input.captions)
 figures = [
@@ -26,7 +26,7 @@ write_report(
     settings={
         "config": snakemake.params.config,
         "verdict": json.loads(Path(snakemake.input.verdict).read_text()),
-        "versions": {name: version(name) for name in packages},
+        "versions": versions_of(packages),
         "description": (captions / "workflow.rst").read_text(),
     },
 )
