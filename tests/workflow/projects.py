@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -50,6 +51,12 @@ def project_in(folder: Path, **changes: object) -> Path:
             shutil.copytree(place, folder / part, dirs_exist_ok=True)
         else:
             shutil.copy(place, folder / part)
+    (folder / "study.yaml").write_text(yaml.safe_dump(small_study_with(changes), sort_keys=False))
+    return folder
+
+
+def small_study_with(changes: Mapping[str, object]) -> dict:
+    """The configuration of the small study, but for some keys: `study__seed` is `study: {seed}`."""
     study = yaml.safe_load(STUDY.read_text())
     for keys, value in changes.items():
         inner = study
@@ -57,8 +64,7 @@ def project_in(folder: Path, **changes: object) -> Path:
         for key in path:
             inner = inner.setdefault(key, {})
         inner[last] = value
-    (folder / "study.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
-    return folder
+    return study
 
 
 def command(*arguments: str, configfiles: tuple[str, ...] = ("study.yaml",)) -> list[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from projects import STUDY, project_in, said, snakemake
+from projects import project_in, said, small_study_with, snakemake
 
 SORTED_RAW = {"sortings/raw", "comparisons/raw"}
 SORTED_DI = {"sortings/di", "comparisons/di"}
@@ -95,17 +95,6 @@ def finished(tmp_path_factory) -> Path:
     return folder
 
 
-def changed(changes: dict[str, object]) -> dict:
-    study = yaml.safe_load(STUDY.read_text())
-    for keys, value in changes.items():
-        inner = study
-        *path, last = keys.split("__")
-        for key in path:
-            inner = inner.setdefault(key, {})
-        inner[last] = value
-    return study
-
-
 def reversed_keys(value):
     if not isinstance(value, dict):
         return value
@@ -117,7 +106,7 @@ def reversed_keys(value):
 @pytest.fixture(scope="module")
 def summaries(finished) -> dict[str, list[dict[str, str]]]:
     """What Snakemake would do after each change, a row for each output."""
-    studies = {name: changed(changes) for name, (changes, _) in CHANGES.items()}
+    studies = {name: small_study_with(changes) for name, (changes, _) in CHANGES.items()}
     studies["another order of keys"] = reversed_keys(studies["nothing"])
     files = {name: finished / f"{name.replace(' ', '-')}.yaml" for name in studies}
     for name, file in files.items():
