@@ -16,6 +16,8 @@ from ephys_deepinterpolation.files import (
     check_sizes,
     gather_tables,
     note_sizes,
+    read_measure,
+    read_table,
     whole_file,
     whole_folder,
     write_measures,
@@ -94,7 +96,7 @@ def test_a_file_whose_block_raises_keeps_its_old_content(tmp_path):
 def test_a_table_is_read_back_as_it_was_written(tmp_path, suffix):
     path = tmp_path / f"table.{suffix}"
     write_table(TABLE, path)
-    pd.testing.assert_frame_equal(gather_tables([path]), TABLE, check_exact=True)
+    pd.testing.assert_frame_equal(read_table(path), TABLE, check_exact=True)
 
 
 def test_a_table_is_written_in_every_format_asked_for(tmp_path):
@@ -122,37 +124,29 @@ def test_the_same_table_gives_the_same_bytes(tmp_path):
 
 def test_each_row_of_a_measure_says_what_it_was_measured_of(tmp_path):
     measures = {"noise": pd.DataFrame({"noise_uv": [7.0, 8.0]}), "rounding": pd.DataFrame()}
-    paths = {name: tmp_path / f"{name}.parquet" for name in measures}
     keys = {"dataset": "tissue", "kind": "synthetic", "replicate": 2}
     keys |= {"condition": "raw", "model_saw_recording": False}
-    write_measures(measures, paths, **keys)
-    assert pd.read_parquet(paths["noise"]).to_dict("records") == [
+    write_measures(measures, tmp_path / "raw", **keys)
+    assert read_measure(tmp_path / "raw", "noise").to_dict("records") == [
         {"noise_uv": 7.0, **keys},
         {"noise_uv": 8.0, **keys},
     ]
-    assert pd.read_parquet(paths["rounding"]).empty
+    assert read_measure(tmp_path / "raw", "rounding").empty
 
 
-def test_tables_are_gathered_in_order_with_every_row_numbered_anew(tmp_path):
-    paths = [tmp_path / "second.csv", tmp_path / "first.parquet"]
-    write_table(TABLE, paths[0])
-    write_table(TABLE.assign(unit=["c", "d"]), paths[1])
-    gathered = gather_tables(paths)
+def test_tables_are_gathered_in_order_with_every_row_numbered_anew():
+    gathered = gather_tables([TABLE, TABLE.assign(unit=["c", "d"])])
     assert gathered["unit"].tolist() == ["a", "b", "c", "d"]
     assert gathered.index.tolist() == [0, 1, 2, 3]
 
 
-def test_tables_without_rows_add_none_and_leave_types_alone(tmp_path):
-    empty = tmp_path / "empty.parquet"
-    full = tmp_path / "full.parquet"
-    write_table(TABLE.astype(object).iloc[:0], empty)
-    write_table(TABLE, full)
-    pd.testing.assert_frame_equal(gather_tables([empty, full]), TABLE)
+def test_tables_without_rows_add_none_and_leave_types_alone():
+    empty = TABLE.astype(object).iloc[:0]
+    pd.testing.assert_frame_equal(gather_tables([empty, TABLE]), TABLE)
 
 
-def test_tables_without_any_row_gather_to_an_empty_one(tmp_path):
-    write_table(TABLE.iloc[:0], tmp_path / "empty.parquet")
-    assert gather_tables([tmp_path / "empty.parquet"]).empty
+def test_tables_without_any_row_gather_to_an_empty_one():
+    assert gather_tables([TABLE.iloc[:0]]).empty
     assert gather_tables([]).empty
 
 
@@ -279,7 +273,17 @@ def test_a_table_that_was_cut_off_is_named(tmp_path, suffix):
     write_table(TABLE, path)
     cut(path)
     with pytest.raises(DamagedResultError, match=re.escape(f"{path} is damaged (")):
-        gather_tables([path])
+        read_table(path)
+
+
+@pytest.mark.parametrize("damage", [cut, Path.unlink])
+def test_of_a_damaged_measure_the_whole_folder_is_to_go(tmp_path, damage):
+    keys = {"dataset": "tissue", "kind": "synthetic", "replicate": 2}
+    keys |= {"condition": "raw", "model_saw_recording": False}
+    write_measures({"noise": TABLE}, tmp_path / "raw", **keys)
+    damage(tmp_path / "raw/noise.parquet")
+    with pytest.raises(DamagedResultError, match=rf"\): delete {tmp_path}/raw and give"):
+        read_measure(tmp_path / "raw", "noise")
 
 
 def test_a_recording_that_was_cut_off_is_not_read_as_a_shorter_one(tmp_path):

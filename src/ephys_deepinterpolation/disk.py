@@ -16,6 +16,7 @@ _SPIKE_BYTES, _SPIKES_PER_CHANNEL_S = 24, 3.0
 _MEGABYTES = {
     "ground_truth_checks": 0.4,
     "artifacts": 0.3,
+    "trials": 0.1,
     "comparisons": 0.2,
     "sortings": 0.05,
     "figures": 0.5,

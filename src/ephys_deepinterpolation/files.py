@@ -227,9 +227,26 @@ def write_table(table: pd.DataFrame, *paths: Path | str) -> None:
                 table.to_csv(unfinished, index=False, lineterminator="\n")
 
 
+def read_measure(folder: Path | str, name: str) -> pd.DataFrame:
+    """Read one of the tables that `write_measures` wrote.
+
+    Raises
+    ------
+    DamagedResultError
+        Names the folder, which is made as a whole.
+    """
+    path = Path(folder) / f"{name}.parquet"
+    try:
+        return read_table(path)
+    except DamagedResultError as error:
+        raise DamagedResultError(path, error.__cause__, Path(folder)) from error
+    except FileNotFoundError as error:
+        raise DamagedResultError(path, "it is missing", Path(folder)) from error
+
+
 def write_measures(
     measures: Mapping[str, pd.DataFrame],
-    paths: Mapping[str, Path | str],
+    folder: Path | str,
     *,
     dataset: str,
     kind: str,
@@ -242,8 +259,9 @@ def write_measures(
     Parameters
     ----------
     measures : dict of str to pandas.DataFrame
-    paths : dict of str to path
-        Where each goes.
+        By the name of the table.
+    folder : path
+        Where they go; appears with all of them.
     dataset, kind, replicate, condition, model_saw_recording
         Columns at the end of each table.
     """
@@ -254,13 +272,14 @@ def write_measures(
         "condition": condition,
         "model_saw_recording": model_saw_recording,
     }
-    for name, table in measures.items():
-        write_table(table.assign(**keys), paths[name])
+    with whole_folder(folder) as unfinished:
+        for name, table in measures.items():
+            write_table(table.assign(**keys), unfinished / f"{name}.parquet")
 
 
-def gather_tables(paths: Iterable[Path | str]) -> pd.DataFrame:
-    """Put tables, parquet or csv, one below the other; those without rows are passed over."""
-    filled = [table for table in map(read_table, paths) if not table.empty]
+def gather_tables(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Put tables one below the other; those without rows are passed over."""
+    filled = [table for table in tables if not table.empty]
     return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
 
 

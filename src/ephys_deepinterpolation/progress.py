@@ -33,7 +33,7 @@ STAGES = {
     "ground truth": ("ground_truth", "ground_truth_checks"),
     "models": ("models",),
     "conditions": ("conditions",),
-    "artifacts": ("artifacts", "noise_alone"),
+    "artifacts": ("artifacts", "trials", "noise_alone"),
     "sortings": ("sortings",),
     "comparisons": ("comparisons",),
     "tables": ("tables", "verdict.json"),

@@ -17,8 +17,8 @@ from projects import project_in, said, small_study_with, snakemake
 SORTED_RAW = {"sortings/raw", "comparisons/raw"}
 SORTED_DI = {"sortings/di", "comparisons/di"}
 NOISE_ALONE = {"artifacts", "noise_alone/sortings"}
-DI = {"conditions/di", "artifacts/di", *SORTED_DI, *NOISE_ALONE, "comparisons"}
-RAW = {"conditions/raw", "artifacts/raw", *SORTED_RAW, *NOISE_ALONE, "comparisons"}
+DI = {"conditions/di", "artifacts/di", "trials/di", *SORTED_DI, *NOISE_ALONE, "comparisons"}
+RAW = {"conditions/raw", "artifacts/raw", "trials/raw", *SORTED_RAW, *NOISE_ALONE, "comparisons"}
 ALL = {"ground_truth", "ground_truth_checks", "models/compact/di", *RAW, *DI}
 SORTED = {*SORTED_RAW, *SORTED_DI, *NOISE_ALONE, "comparisons"}
 BANDPASS = {"name": "bandpass_filter", "params": {"freq_min": 400.0, "freq_max": 6000.0}}
@@ -52,14 +52,13 @@ CHANGES = {
         {"comparisons/raw", "comparisons/di", "comparisons"},
     ),
     "an endpoint": ({"endpoints__new": {"measure": "recall"}}, set()),
-    # Trials of conditions are measured together.
     "the seconds of noise alone": (
         {"artifacts__noise_alone_s": 3.0},
-        {"artifacts/raw", "artifacts/di", *NOISE_ALONE},
+        {"trials/raw", "trials/di", *NOISE_ALONE},
     ),
     "the thresholds for noise alone": (
         {"artifacts__thresholds": [4.0, 5.0]},
-        {"artifacts/raw", "artifacts/di", *NOISE_ALONE},
+        {"trials/raw", "trials/di", *NOISE_ALONE},
     ),
     # What follows is new; what is there stays as it is, but for what counts all.
     "another sorter": (
@@ -71,6 +70,7 @@ CHANGES = {
         {
             "conditions/gaussian",
             "artifacts/gaussian",
+            "trials/gaussian",
             "sortings/gaussian",
             "comparisons/gaussian",
             *NOISE_ALONE,

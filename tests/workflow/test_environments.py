@@ -22,14 +22,15 @@ from projects import PROJECT, conda_in, project_in, said, snakemake
 ENVIRONMENTS = {path.stem: path for path in sorted((PROJECT / "envs").glob("*.yaml"))}
 LOCKS = {path.stem: path for path in sorted((PROJECT / "envs").glob("*.lock"))}
 SOURCE = PROJECT / "src"
+# Those in a loop are indented, and may have a name in place of one after `rule`.
 RULES = [
-    (path.name, block)
+    re.sub(f"^{re.match(' *', block)[0]}", "", block, flags=re.MULTILINE)
     for path in sorted((PROJECT / "workflow/rules").glob("*.smk"))
-    for block in re.split(r"^(?=(?:use )?rule )", path.read_text(), flags=re.MULTILINE)[1:]
+    for block in re.split(r"^(?= *(?:use )?rule\b)", path.read_text(), flags=re.MULTILINE)[1:]
 ]
 WITH_A_JOB = {
-    re.match(r"(?:use rule \w+ as|rule) (\w+)", block)[1]: block
-    for _, block in RULES
+    re.match(r'(?:use rule \w+ as |rule |rule:\n    name:\n        f")(\w+)', block)[1]: block
+    for block in RULES
     if re.search(r"^    (script|shell):", block, flags=re.MULTILINE)
 }
 # What `conda:` names where it is no path.

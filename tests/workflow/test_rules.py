@@ -11,7 +11,10 @@ import pytest
 from projects import MEASURED, PROJECT, said, snakemake
 
 # Each takes seconds.
-QUICK = ("check_ground_truth", "gather_table", "list_model_uses", "estimate_effects", "draw_models")
+QUICK = (
+    *("check_ground_truth", "gather_trials", "gather_table", "list_model_uses"),
+    *("estimate_effects", "draw_models"),
+)
 # Made of recordings that another kind of dataset has, or beside the study.
 OTHERS = {
     *("fetch_source", "read_recorded", "read_paired", "read_mearec"),

@@ -3,20 +3,6 @@
 measured = per_dataset(
     "results/artifacts/{dataset}/{replicate}/{condition}", condition=study.conditions
 )
-measured_spikes = per_dataset(
-    "results/artifacts/{dataset}/{replicate}/{condition}",
-    datasets=[name for name in study.datasets if name not in datasets_of("recorded")],
-    condition=study.conditions,
-)
-trace_measures = [
-    "noise",
-    "noise_parts",
-    "noise_transfer",
-    "residual",
-    "residual_spectra",
-    "residual_covariance",
-]
-spike_measures = ["attenuation", "detectability"]
 
 
 rule measure:
@@ -24,10 +10,7 @@ rule measure:
         truth="results/ground_truth/{dataset}/{replicate}",
         condition="results/conditions/{dataset}/{replicate}/{condition}",
     output:
-        **{
-            name: f"results/artifacts/{{dataset}}/{{replicate}}/{{condition}}/{name}.parquet"
-            for name in [*trace_measures, *spike_measures, "traces"]
-        },
+        directory("results/artifacts/{dataset}/{replicate}/{condition}"),
     log:
         "results/logs/artifacts/{dataset}/{replicate}/{condition}.log",
     group:

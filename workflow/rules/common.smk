@@ -20,9 +20,16 @@ from ephys_deepinterpolation.seeds import derive_seed
 from ephys_deepinterpolation.strangers import UnsafeFileError, check_configuration
 
 # Planning a large study makes millions of objects that stay, and asks for the place of each job's
-# script. To look for garbage less often, and to work each place out once, saves a third of it.
-gc.set_threshold(20_000, 20, 50)
+# script: not to look for garbage until it is done, and to work each place out once, saves a third.
+gc.disable()
 SourceFile.get_cache_path = functools.cache(SourceFile.get_cache_path)
+
+
+def look_for_garbage():
+    """From now on, and not among what has been planned."""
+    gc.freeze()
+    gc.enable()
+
 
 project = Path(workflow.current_basedir).resolve().parents[1]
 if set("{}") & set(str(project)):
@@ -57,6 +64,8 @@ def project_file(path):
 # Below the prefix that another workflow may give this one as its module.
 results = Path(workflow.modifier.modify_path("results"))
 
+# Of a dataset.
+name_pattern = r"[A-Za-z0-9_-]+"
 FIGURE_FORMATS = ["svg", "pdf", "png"]
 TABLE_FORMATS = ["parquet", "csv"]
 
@@ -64,6 +73,11 @@ TABLE_FORMATS = ["parquet", "csv"]
 def one_of(names):
     """A regular expression for exactly these names, for none when there are none."""
     return "|".join(map(re.escape, names)) or "(?!)"
+
+
+def other_than(names):
+    """A regular expression for the name of a dataset that is none of these."""
+    return f"(?!(?:{one_of(names)})(?:/|$)){name_pattern}"
 
 
 def datasets_of(kind):
@@ -185,9 +199,8 @@ def reference_comparison(wildcards):
     """What was measured of the reference, which the other conditions are compared with."""
     if wildcards.condition == study.reference:
         return {}
-    folder = f"results/comparisons/{{dataset}}/{{replicate}}/{study.reference}"
     return {
-        f"reference_{name}": f"{folder}/{name}.parquet" for name in ("units", "quality")
+        "reference": f"results/comparisons/{{dataset}}/{{replicate}}/{study.reference}"
     }
 
 
@@ -260,8 +273,9 @@ denoising_conditions = [name for name in study.conditions if study.model_of(name
 other_conditions = [name for name in study.conditions if name != study.reference]
 
 
+# Snakemake reads a pattern anew for each job: a list of a thousand names would double its work.
 wildcard_constraints:
-    dataset=one_of(study.datasets),
+    dataset=name_pattern,
     replicate=r"\d+",
     repeat=r"\d+",
     condition=one_of(study.conditions),

@@ -49,7 +49,7 @@ cannot_show = {
     "effects_by_sorter": len(study.sorters) < 2,
     "gain_noise": len(datasets_with_truth) < 2,
 }
-made_tables = {name for name, parts in table_parts.items() if parts} | {"effects"}
+made_tables = {*all_tables, "effects"} - tables_without_rows
 overviews = [
     (stage, name, needed)
     for stage, name, needed in all_overviews
@@ -79,6 +79,8 @@ for figure_stage in dict.fromkeys(stage for stage, _, _ in overviews):
             "figures"
         conda:
             "../../envs/report.yaml"
+        envmodules:
+            *modules_of("report"),
         resources:
             mem_mb=figures_memory,
             runtime=lambda wildcards, attempt: 30 * attempt,
@@ -183,6 +185,8 @@ if other_conditions:
             "figures"
         conda:
             "../../envs/report.yaml"
+        envmodules:
+            *modules_of("report"),
         resources:
             mem_mb=figures_memory,
             runtime=lambda wildcards, attempt: 30 * attempt,
@@ -211,6 +215,8 @@ if other_conditions:
             "figures"
         conda:
             "../../envs/report.yaml"
+        envmodules:
+            *modules_of("report"),
         resources:
             mem_mb=figures_memory,
             runtime=lambda wildcards, attempt: 30 * attempt,

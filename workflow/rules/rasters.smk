@@ -19,8 +19,8 @@ rule cut_rasters:
             condition=conditions_of(wildcards.dataset),
             sorter=study.sorters,
         ),
-        units=lambda wildcards: expand(
-            "results/comparisons/{{dataset}}/0/{condition}/units.parquet",
+        comparisons=lambda wildcards: expand(
+            "results/comparisons/{{dataset}}/0/{condition}",
             condition=conditions_of(wildcards.dataset),
         ),
     output:

@@ -3,7 +3,7 @@
 
 rule write_report:
     input:
-        tables=expand("results/tables/{table}.parquet", table=[*table_parts, "effects"]),
+        tables=expand("results/tables/{table}.parquet", table=[*all_tables, "effects"]),
         verdict="results/verdict.json",
         figures=[f"results/figures/{name}.svg" for _, _, name in figure_list],
         pictures=[f"results/figures/{name}.png" for _, _, name in figure_list],

@@ -35,8 +35,4 @@ rule estimate_effects:
         "../scripts/estimate_effects.py"
 
 
-tables = expand(
-    "results/tables/{table}.{format}",
-    table=[*table_parts, "effects"],
-    format=TABLE_FORMATS,
-)
+tables = table_files([*all_tables, "effects"])

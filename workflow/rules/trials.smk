@@ -2,19 +2,14 @@
 # sorter after it, finds in a recording's own noise without any spike.
 
 noise_alone_datasets = list(filter(study.knows_noise_alone, study.datasets))
-noise_alone = per_dataset(
-    "results/artifacts/{dataset}/{replicate}/{condition}/noise_alone.parquet",
-    datasets=noise_alone_datasets,
-    condition=study.conditions,
+trials = per_dataset(
+    "results/trials/{dataset}/{replicate}/{condition}", condition=study.conditions
 )
 noise_alone_sortings = per_dataset(
     "results/artifacts/{dataset}/{replicate}/noise_alone_sortings.parquet",
     datasets=noise_alone_datasets if study.artifacts["sort_noise_alone"] else [],
 )
-tried = {
-    name: f"results/artifacts/{{dataset}}/{{replicate}}/{{condition}}/{name}.parquet"
-    for name in ("transient_spread", "rounding")
-}
+trial = directory("results/trials/{dataset}/{replicate}/{condition}")
 noise_alone_recording = directory(
     "results/noise_alone/recordings/{dataset}/{replicate}/{condition}"
 )
@@ -25,15 +20,13 @@ rule try_condition:
         unpack(model_input),
         truth="results/ground_truth/{dataset}/{replicate}",
         condition="results/conditions/{dataset}/{replicate}/{condition}",
-        reference_noise=f"results/artifacts/{{dataset}}/{{replicate}}/{study.reference}/noise.parquet",
+        reference=f"results/artifacts/{{dataset}}/{{replicate}}/{study.reference}",
     output:
-        **tried,
+        tables=trial,
     log:
         "results/logs/trials/{dataset}/{replicate}/{condition}.log",
     wildcard_constraints:
-        dataset=one_of(
-            name for name in study.datasets if name not in noise_alone_datasets
-        ),
+        dataset=other_than(noise_alone_datasets),
     group:
         "trials"
     conda:
@@ -64,8 +57,7 @@ rule try_condition:
 
 use rule try_condition as try_condition_with_noise_alone with:
     output:
-        **tried,
-        noise_alone="results/artifacts/{dataset}/{replicate}/{condition}/noise_alone.parquet",
+        tables=trial,
         # Another sorter needs it again, and must not cost another denoising.
         recording=(
             noise_alone_recording
@@ -73,7 +65,9 @@ use rule try_condition as try_condition_with_noise_alone with:
             else temp(noise_alone_recording)
         ),
     wildcard_constraints:
-        dataset=one_of(noise_alone_datasets),
+        dataset=other_than(
+            name for name in study.datasets if name not in noise_alone_datasets
+        ),
     params:
         reference=study.pipelines[study.reference],
         seconds=study.artifacts["noise_alone_s"],
@@ -116,8 +110,8 @@ rule sort_noise_alone:
 
 rule count_invented_units:
     input:
-        crossings=lambda wildcards: expand(
-            "results/artifacts/{{dataset}}/{{replicate}}/{condition}/noise_alone.parquet",
+        trials=lambda wildcards: expand(
+            "results/trials/{{dataset}}/{{replicate}}/{condition}",
             condition=conditions_of(wildcards.dataset),
         ),
         sortings=expand(

@@ -12,25 +12,23 @@ from ephys_deepinterpolation.comparisons import (
     signal_to_noise,
 )
 from ephys_deepinterpolation.conditions import load_condition
-from ephys_deepinterpolation.files import read_table, write_measures
+from ephys_deepinterpolation.files import read_measure, write_measures
 from ephys_deepinterpolation.ground_truth import load_ground_truth
 
 truth = load_ground_truth(snakemake.input.truth)
 recording, facts = load_condition(snakemake.input.condition)
 noise, reference_noise = (
-    read_table(path).set_index("channel")["noise_uv"]
-    for path in (snakemake.input.noise, snakemake.input.reference_noise)
+    read_measure(folder, "noise").set_index("channel")["noise_uv"]
+    for folder in (snakemake.input.artifacts, snakemake.input.reference_artifacts)
 )
 snr = pd.Series(dtype=float)
 if truth.templates is not None:
     snr = signal_to_noise(
         truth.templates, truth.recording, snakemake.params.reference, reference_noise
     )
-reference_tables = {
-    name: read_table(path)
-    for name in ("units", "quality")
-    if (path := snakemake.input.get(f"reference_{name}"))
-}
+reference_tables = None
+if folder := snakemake.input.get("reference"):
+    reference_tables = {name: read_measure(folder, name) for name in ("units", "quality")}
 tables = compare_condition(
     truth,
     recording,
@@ -38,12 +36,12 @@ tables = compare_condition(
     snr,
     read_sortings(snakemake.input.sortings),
     read_sortings(snakemake.input.reference_sortings),
-    reference_tables or None,
+    reference_tables,
     snakemake.params.match_score,
 )
 write_measures(
     tables,
-    snakemake.output,
+    snakemake.output[0],
     dataset=snakemake.wildcards.dataset,
     kind=snakemake.params.kind,
     replicate=int(snakemake.wildcards.replicate),

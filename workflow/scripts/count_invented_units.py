@@ -9,10 +9,10 @@ from pathlib import Path
 import pandas as pd
 
 from ephys_deepinterpolation.artifacts import count_invented
-from ephys_deepinterpolation.files import read_table, write_table
+from ephys_deepinterpolation.files import gather_tables, read_measure, write_table
 from ephys_deepinterpolation.sortings import read_run, read_sorting
 
-crossings = pd.concat(map(read_table, snakemake.input.crossings), ignore_index=True)
+crossings = gather_tables(read_measure(folder, "noise_alone") for folder in snakemake.input.trials)
 keys = ["dataset", "kind", "replicate", "condition", "model_saw_recording", "seconds"]
 rows = []
 for noise in crossings[keys].drop_duplicates().to_dict("records"):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ephys_deepinterpolation.files import gather_tables, write_table
+from ephys_deepinterpolation.files import gather_tables, read_measure, write_table
 from ephys_deepinterpolation.ground_truth import load_ground_truth
 from ephys_deepinterpolation.rasters import cut_raster
 from ephys_deepinterpolation.sortings import read_sorting
@@ -21,7 +21,7 @@ if truth.sorting is not None:
     true = truth.sorting.select_units(list(asked.index))
     spikes = cut_raster(true, frames).assign(true_unit=lambda table: table["unit"])
     tables.append(spikes.assign(depth_um=spikes["unit"].map(asked.rename(index=str))))
-units = gather_tables(snakemake.input.units)
+units = gather_tables(read_measure(folder, "units") for folder in snakemake.input.comparisons)
 for folder in map(Path, snakemake.input.sortings):
     condition, sorter = folder.parts[-3:-1]
     matched = None

@@ -4,6 +4,8 @@ from ephys_deepinterpolation.jobs import start_job
 
 start_job(snakemake.log[0])
 
+import pandas as pd
+
 from ephys_deepinterpolation.artifacts import (
     excerpt,
     measure_attenuation,
@@ -23,6 +25,7 @@ from ephys_deepinterpolation.ground_truth import load_ground_truth
 truth = load_ground_truth(snakemake.input.truth)
 recording, facts = load_condition(snakemake.input.condition)
 reference, seed = snakemake.params.reference, snakemake.params.seed
+replicate = int(snakemake.wildcards.replicate)
 frequency = recording.get_sampling_frequency()
 excerpts = read_excerpts(truth, recording, reference, seed)
 measures = {
@@ -32,16 +35,17 @@ measures = {
     "residual": residual(excerpts, recording),
     "residual_spectra": residual_spectra(excerpts, frequency),
     "residual_covariance": residual_covariance(excerpts, recording),
-    "traces": excerpt(recording),
+    # One excerpt of a dataset is drawn.
+    "traces": excerpt(recording) if replicate == 0 else pd.DataFrame(),
     "attenuation": measure_attenuation(truth, recording, reference, seed),
     "detectability": measure_detectability(truth, recording, reference, seed),
 }
 write_measures(
     measures,
-    snakemake.output,
+    snakemake.output[0],
     dataset=snakemake.wildcards.dataset,
     kind=snakemake.params.kind,
-    replicate=int(snakemake.wildcards.replicate),
+    replicate=replicate,
     condition=snakemake.wildcards.condition,
     model_saw_recording=facts["model_saw_recording"],
 )

@@ -4,6 +4,8 @@ from ephys_deepinterpolation.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.params.threads)
 
+import pandas as pd
+
 from ephys_deepinterpolation.artifacts import (
     count_crossings,
     measure_rounding,
@@ -12,7 +14,7 @@ from ephys_deepinterpolation.artifacts import (
     try_transients,
 )
 from ephys_deepinterpolation.conditions import apply_condition, load_condition, save_condition
-from ephys_deepinterpolation.files import read_table, write_measures
+from ephys_deepinterpolation.files import read_measure, write_measures
 from ephys_deepinterpolation.ground_truth import load_ground_truth
 from ephys_deepinterpolation.model import load_model
 
@@ -21,12 +23,13 @@ truth = load_ground_truth(snakemake.input.truth)
 condition, facts = load_condition(snakemake.input.condition)
 path = snakemake.input.get("model")
 model = load_model(path) if path else None
-noise_uv = read_table(snakemake.input.reference_noise)["noise_uv"].median()
+noise_uv = read_measure(snakemake.input.reference, "noise")["noise_uv"].median()
 measures = {
     "transient_spread": try_transients(
         truth, condition, params.pipeline, model, params.saturation_uv, noise_uv
     ),
     "rounding": measure_rounding(truth.recording, condition, params.rounding_seed),
+    "noise_alone": pd.DataFrame(),
 }
 if folder := snakemake.output.get("recording"):
     alone, seconds = noise_alone(truth), params.seconds
@@ -40,7 +43,7 @@ if folder := snakemake.output.get("recording"):
     )
 write_measures(
     measures,
-    snakemake.output,
+    snakemake.output.tables,
     dataset=snakemake.wildcards.dataset,
     kind=params.kind,
     replicate=int(snakemake.wildcards.replicate),
