@@ -259,6 +259,11 @@ def figure_files(name):
     return [f"results/figures/{name}.{suffix}" for suffix in FIGURE_FORMATS]
 
 
+def table_files(names):
+    """The files of tables, one per format."""
+    return expand("results/tables/{table}.{format}", table=names, format=TABLE_FORMATS)
+
+
 def drawn(stage, names, caption=None):
     """The files of figures, the SVG of each with its caption in Snakemake's own report."""
     files = []

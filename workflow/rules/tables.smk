@@ -49,11 +49,6 @@ if not noise_alone_datasets:
     tables_without_rows |= {"noise_alone"}
 
 
-def table_files(names):
-    """The files of tables, one per format."""
-    return expand("results/tables/{table}.{format}", table=names, format=TABLE_FORMATS)
-
-
 for stage, tables_of_stage in tables_in.items():
 
     rule:
