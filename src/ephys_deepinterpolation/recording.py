@@ -44,7 +44,7 @@ _BLOCK_FRAMES = 256
 # A context counts in frames and rows: on another sampling rate or pitch the same frames and rows
 # are other milliseconds and micrometres. Relative differences up to which that is ignored, and
 # up to which it is only warned of.
-_IGNORED_DIFFERENCE, _TOLERATED_DIFFERENCE = 0.01, 0.35
+IGNORED_DIFFERENCE, TOLERATED_DIFFERENCE = 0.01, 0.35
 
 # Of the network, by what Keras calls them.
 _PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
@@ -53,7 +53,7 @@ _NORMALIZATION_CHUNKS = 20
 _NORMALIZATION_FRAMES = 10_000
 # A recording of the model's channels is normalized anew where it is this many times louder or
 # quieter: another gain, reference or filter, not another day.
-_TOLERATED_LOUDNESS = 1.5
+TOLERATED_LOUDNESS = 1.5
 _FEW_CHANNELS = 0.5
 
 
@@ -107,8 +107,7 @@ class DeepInterpolatedRecording(BasePreprocessor):
             )
         if not isinstance(model, Model):
             model = load_model(model)
-        by_probe = model.layout == "probe"
-        image = image_of_recording(recording) if by_probe else image_in_file_order(recording, model)
+        image = image_for(recording, model)
         check_fit(recording, image, model)
         if normalization is None:
             normalization = normalization_for(recording, model)
@@ -392,7 +391,7 @@ def normalization_for(recording: BaseRecording, model: Model) -> Normalization:
     if not live.any():
         return _silenced(model.normalization, still)
     louder = np.median(estimated.scale[live] / model.normalization.scale[live])
-    as_loud = 1 / _TOLERATED_LOUDNESS < louder < _TOLERATED_LOUDNESS
+    as_loud = 1 / TOLERATED_LOUDNESS < louder < TOLERATED_LOUDNESS
     if not as_loud:
         return estimated
     # Where most channels are hardly ever anything but still, spikes without noise are denoised.
@@ -443,6 +442,20 @@ def warn_of_silent(
         )
 
 
+def image_for(recording: BaseRecording, model: Model) -> ProbeImage:
+    """Lay out the channels of a recording as a model has them.
+
+    Raises
+    ------
+    GeometryError
+        See `image_of_recording`.
+    ModelError
+        See `image_in_file_order`.
+    """
+    by_probe = model.layout == "probe"
+    return image_of_recording(recording) if by_probe else image_in_file_order(recording, model)
+
+
 def check_fit(recording: BaseRecording, image: ProbeImage, model: Model) -> None:
     """Refuse a recording that a model cannot be applied to, and warn where it is doubtful.
 
@@ -469,9 +482,9 @@ def _compare(what: str, unit: str, trained: float, found: float, remedy: str) ->
         f"the model was trained at a {what} of {trained:g} {unit} and the recording has "
         f"{found:g} {unit}: {remedy}"
     )
-    if difference > _TOLERATED_DIFFERENCE:
+    if difference > TOLERATED_DIFFERENCE:
         raise ModelError(f"{sentence}, or train another model")
-    if difference > _IGNORED_DIFFERENCE:
+    if difference > IGNORED_DIFFERENCE:
         warnings.warn(f"{sentence}, or expect a worse result", stacklevel=4)
 
 

@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import json
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,8 @@ import numpy as np
 import pandas as pd
 from spikeinterface.core import BaseRecording
 
-from ephys_deepinterpolation.denoisers import (
-    LinearInterpolation,
-    interpolate_linearly,
-    noise_floor,
-)
+from ephys_deepinterpolation.denoisers import interpolate_linearly
+from ephys_deepinterpolation.fitting import baselines, fit_linear
 from ephys_deepinterpolation.frames import (
     FrameRange,
     Frames,
@@ -58,9 +55,6 @@ from ephys_deepinterpolation.versions import versions_of
 from ephys_deepinterpolation.windows import Context
 
 _NORMALIZATION_FRAMES = 300_000
-_LINEAR_ROWS = 60_000
-_LINEAR_MODEL_ROWS = 240_000
-_NEIGHBOURING_ROWS = 3
 _VALIDATION_ROWS = 60_000
 _ROUNDING = 1e-5
 _LEFT_OUT = "out of training"
@@ -259,7 +253,7 @@ def _train(
     if isinstance(parameters, LinearParameters):
         optimisation = dataclasses.replace(optimisation, max_steps=0)
     context_frames = 2 * model.context.frames
-    kernel = _fit_linear(frames, training, parameters, random)
+    kernel = fit_linear(frames, training, parameters, random)
     network = build_network(
         parameters, model.columns, context_frames, optimisation.seed, optimisation.precision
     )
@@ -296,7 +290,7 @@ def _train(
             parameters, model.columns, context_frames, image.shape[0] * image.shape[1]
         ),
         "validation_loss": float(history["validation_loss"].min()),
-        **_baselines(kernel, held_out),
+        **_baselines_on(held_out, kernel),
         "noise_foretold": float(foretold["r2"].iloc[-1]),
     }
     if isinstance(parameters, LinearParameters):
@@ -446,7 +440,7 @@ def refit_linear_path(
 
     contexts, packed = held_out
     left_over, mask = packed[..., 0] - of_other_layers(contexts), packed[..., 1]
-    refitted = _fit_linear(frames, training, parameters, random, of_other_layers)
+    refitted = fit_linear(frames, training, parameters, random, of_other_layers)
     losses = [
         np.square((left_over - interpolate_linearly(kernel, contexts)) * mask).sum()
         for kernel in (given, refitted)
@@ -455,46 +449,10 @@ def refit_linear_path(
         start_linear_path(network, refitted)
 
 
-def _fit_linear(
-    frames: Frames,
-    training: Sequence[FrameRange],
-    network: Parameters,
-    random: np.random.Generator,
-    beside: Callable[[np.ndarray], np.ndarray] | None = None,
-) -> np.ndarray:
-    """Fit linear interpolation to training frames: its kernel (rows, features, columns).
-
-    `beside` says what is predicted beside it, from contexts; nothing by default.
-    """
-    columns = frames.image.shape[2]
-    rows = NetworkParameters().rows if isinstance(network, UNetParameters) else network.rows
-    alone = isinstance(network, LinearParameters) and network.own_channel
-    linear = LinearInterpolation(rows, 2 * frames.context.frames * columns, columns, alone)
-    examples = _LINEAR_MODEL_ROWS if isinstance(network, LinearParameters) else _LINEAR_ROWS
-    share = frames.frames_for(examples) // len(training) + 1
-    for piece in training:
-        batch = frames.draw_from(piece, share, random)
-        if batch is not None:
-            contexts, packed = batch
-            targets = packed[..., 0] if beside is None else packed[..., 0] - beside(contexts)
-            linear.add(contexts, targets, packed[..., 1])
-    return linear.kernel()
-
-
-def _baselines(kernel: np.ndarray, held_out: tuple[np.ndarray, np.ndarray]) -> dict[str, float]:
-    """Losses that a validation loss is read against, on the same frames."""
+def _baselines_on(held_out: tuple[np.ndarray, np.ndarray], kernel: np.ndarray) -> dict[str, float]:
     contexts, packed = held_out
-    targets, mask = packed[..., 0], packed[..., 1]
-    residual = (targets - interpolate_linearly(kernel, contexts)) * mask
-    linear_loss = float(np.square(residual).sum() / mask.sum())
-    valid = targets[mask > 0]
-    constant_loss = float(np.mean(np.square(valid - valid.mean())))
-    return {
-        "linear_loss": linear_loss,
-        "constant_loss": constant_loss,
-        "noise_floor": noise_floor(residual, mask, max(len(kernel), _NEIGHBOURING_ROWS)),
-        "predictability": 1.0 - linear_loss / constant_loss,
-    }
+    residual = (packed[..., 0] - interpolate_linearly(kernel, contexts)) * packed[..., 1]
+    return baselines(residual, packed, len(kernel))
 
 
 def _common_image(recordings: Sequence[BaseRecording]) -> ProbeImage:
