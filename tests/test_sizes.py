@@ -94,6 +94,16 @@ SIMULATION = {
             {"channels": 48, "duration_s": 2.0, "sampling_frequency_hz": 25_000.0},
             Size(48, 50_000),
         ),
+        (
+            "synthetic",
+            {
+                "channels": 48,
+                "duration_s": 2.0,
+                "training_duration_s": 3.0,
+                "sampling_frequency_hz": 25_000.0,
+            },
+            Size(48, 75_000),
+        ),
         ("mearec", {"simulation": SIMULATION}, Size(24, 100_000)),
         (
             "surrogate",

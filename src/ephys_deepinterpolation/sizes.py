@@ -176,7 +176,8 @@ def size_of(dataset: Dataset, sources: Path) -> Size:
 
 def _simulated(channels: int, parameters: dict[str, Any]) -> Size:
     frequency = parameters.get("sampling_frequency_hz", FREQUENCY_HZ)
-    return Size(channels, math.ceil(parameters["duration_s"] * frequency))
+    longest = max(parameters["duration_s"], parameters.get("training_duration_s", 0.0))
+    return Size(channels, math.ceil(longest * frequency))
 
 
 def _on_disk(recording: dict[str, Any], sources: Path) -> Size:

@@ -372,6 +372,28 @@ def test_another_seed_gives_another_recording_of_the_same_statistics(truth):
     )
 
 
+def test_a_recording_to_train_on_leaves_the_other_as_it_is_and_has_other_noise(truth):
+    both = synthetic(training_duration_s=4.0)
+    one, other = both.recording.get_traces(), both.training_recording.get_traces()
+    np.testing.assert_array_equal(one, truth.recording.get_traces())
+    assert len(other) == 4.0 * FREQUENCY
+    assert (other[: len(one)] != one).mean() > 0.9
+    assert truth.training_recording is None
+
+
+def test_a_recording_to_train_on_is_of_the_same_units_firing_at_other_times():
+    unit = {"number": 1, "peak_uv": [100.0, 100.0], "firing_rate_hz": [3.0, 3.0]}
+    truth = synthetic(units=unit, background=NONE, noise={}, training_duration_s=3.0)
+    largest = np.abs(truth.templates.templates_array[0]).max(axis=0)
+    traces = [
+        recording.get_traces(return_in_uV=True)
+        for recording in (truth.recording, truth.training_recording)
+    ]
+    for each in traces:
+        np.testing.assert_allclose(np.abs(each).max(axis=0), largest, atol=GAIN)
+    assert (traces[0] != traces[1]).any()
+
+
 SAVE = """
 import sys
 sys.path.insert(0, sys.argv[1])

@@ -1,6 +1,6 @@
 """Recordings made of named parts, each with a level in µV: every spike and all noise known."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 
 import numpy as np
@@ -120,6 +120,7 @@ def generate_synthetic(
     seed: int,
     sub_frame_jitter: bool = False,
     drift: list[dict] | None = None,
+    training_duration_s: float | None = None,
 ) -> GroundTruth:
     """Generate a recording with SpikeInterface's generators.
 
@@ -140,6 +141,9 @@ def generate_synthetic(
         Whether spikes fall between frames; by default each peaks at a frame.
     drift : list of dict, optional
         Attributes of each `Motion` of the tissue.
+    training_duration_s : float, optional
+        Of another recording of the same units, at other times and with other noise, to train
+        models on; none by default.
 
     Returns
     -------
@@ -151,6 +155,46 @@ def generate_synthetic(
     ValueError
         The probe has fewer contacts, or a unit cannot fire as often as asked for.
     """
+    tissue = {
+        "probe": probe,
+        "channels": channels,
+        "sampling_frequency_hz": sampling_frequency_hz,
+        "gain_uv_per_bit": gain_uv_per_bit,
+        "units": units,
+        "background": background,
+        "noise": noise,
+        "sub_frame_jitter": sub_frame_jitter,
+        "drift": drift or [],
+        "seed": seed,
+    }
+    truth = _record(**tissue, duration_s=duration_s, session=seed)
+    if training_duration_s is None:
+        return truth
+    session = derive_seed(seed, "training")
+    training = _record(**tissue, duration_s=training_duration_s, session=session)
+    facts = truth.facts | {"training_duration_s": training_duration_s}
+    return replace(truth, training_recording=training.recording, facts=facts)
+
+
+def _record(
+    probe: str,
+    channels: int,
+    sampling_frequency_hz: float,
+    gain_uv_per_bit: float,
+    units: dict,
+    background: dict,
+    noise: dict[str, dict],
+    sub_frame_jitter: bool,
+    drift: list[dict],
+    seed: int,
+    duration_s: float,
+    session: int,
+) -> GroundTruth:
+    """Record a tissue once, see `generate_synthetic`.
+
+    The units are those of `seed`; when they fire, how the tissue moves and the noise are drawn from
+    the seed `session`.
+    """
     contacts = build_probe(probe, channels)
     populations = {"units": units, "background": background}
     made = [
@@ -161,6 +205,7 @@ def generate_synthetic(
             sampling_frequency_hz,
             duration_s,
             seed,
+            session,
         )
         for name, population in populations.items()
         if population["number"] > 0
@@ -170,8 +215,10 @@ def generate_synthetic(
         [dict(zip(table["unit"], (train for each in made for train in each.trains), strict=True))],
         sampling_frequency_hz,
     )
-    motions = [Motion(**motion) for motion in drift or []]
-    variation = _vary_spikes(sorting, made, contacts, duration_s, sub_frame_jitter, motions, seed)
+    motions = [Motion(**motion) for motion in drift]
+    variation = _vary_spikes(
+        sorting, made, contacts, duration_s, sub_frame_jitter, motions, session
+    )
     moved = _make_templates(made, contacts, sampling_frequency_hz, variation)
     nbefore = frames_before(sampling_frequency_hz)
     canvas = si.generate_recording(
@@ -182,7 +229,7 @@ def generate_synthetic(
         seed=0,
     )
     canvas.set_probe(contacts)
-    parts = noise_parts(canvas, noise, seed)
+    parts = noise_parts(canvas, noise, session)
     spikes = inject_spikes(sorting, moved, nbefore, canvas, variation)
     total = scale(
         SumRecording([spikes, *parts.values()]), gain=1 / gain_uv_per_bit, dtype="float32"
@@ -220,7 +267,7 @@ def generate_synthetic(
                 "units": units,
                 "background": background,
                 "sub_frame_jitter": sub_frame_jitter,
-                "drift": drift or [],
+                "drift": drift,
             },
             "versions": {name: version(name) for name in ("spikeinterface", "probeinterface")},
         },
@@ -234,6 +281,7 @@ def _generate_units(
     sampling_frequency: float,
     duration_s: float,
     seed: int,
+    session: int,
 ) -> _Units:
     number = population.number
     random = np.random.default_rng(derive_seed(seed, name))
@@ -248,7 +296,7 @@ def _generate_units(
         duration_s,
         population.refractory_period_ms,
         population.bursts,
-        derive_seed(seed, name, "spikes"),
+        derive_seed(session, name, "spikes"),
     )
     locations = _place_units(population, probe, derive_seed(seed, name, "locations"))
     if population.collisions is not None:
@@ -259,9 +307,9 @@ def _generate_units(
             sampling_frequency,
             int(duration_s * sampling_frequency),
             population.refractory_period_ms,
-            derive_seed(seed, name, "collisions"),
+            derive_seed(session, name, "collisions"),
         )
-    random = np.random.default_rng(derive_seed(seed, name, "amplitudes"))
+    random = np.random.default_rng(derive_seed(session, name, "amplitudes"))
     factors = [
         amplitude_factors(
             train, sampling_frequency, population.amplitude_variation, population.bursts, random
