@@ -1,6 +1,7 @@
 """Recordings made of named parts, each with a level in µV: every spike and all noise known."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 
 import numpy as np
@@ -155,23 +156,23 @@ def generate_synthetic(
     ValueError
         The probe has fewer contacts, or a unit cannot fire as often as asked for.
     """
-    tissue = {
-        "probe": probe,
-        "channels": channels,
-        "sampling_frequency_hz": sampling_frequency_hz,
-        "gain_uv_per_bit": gain_uv_per_bit,
-        "units": units,
-        "background": background,
-        "noise": noise,
-        "sub_frame_jitter": sub_frame_jitter,
-        "drift": drift or [],
-        "seed": seed,
-    }
-    truth = _record(**tissue, duration_s=duration_s, session=seed)
+    record = partial(
+        _record,
+        probe=probe,
+        channels=channels,
+        sampling_frequency_hz=sampling_frequency_hz,
+        gain_uv_per_bit=gain_uv_per_bit,
+        units=units,
+        background=background,
+        noise=noise,
+        sub_frame_jitter=sub_frame_jitter,
+        drift=drift or [],
+        seed=seed,
+    )
+    truth = record(duration_s=duration_s, session=seed)
     if training_duration_s is None:
         return truth
-    session = derive_seed(seed, "training")
-    training = _record(**tissue, duration_s=training_duration_s, session=session)
+    training = record(duration_s=training_duration_s, session=derive_seed(seed, "training"))
     facts = truth.facts | {"training_duration_s": training_duration_s}
     return replace(truth, training_recording=training.recording, facts=facts)
 
