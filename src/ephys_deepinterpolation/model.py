@@ -18,8 +18,10 @@ import safetensors.numpy
 from spikeinterface.core import BaseRecording
 from spikeinterface.preprocessing.basepreprocessor import BasePreprocessor
 
+from ephys_deepinterpolation.addresses import is_hub_address
 from ephys_deepinterpolation.files import whole_file
 from ephys_deepinterpolation.normalization import Normalization
+from ephys_deepinterpolation.pretrained import packaged_models
 from ephys_deepinterpolation.windows import Context
 
 FORMAT = "ephys-deepinterpolation/1"
@@ -132,18 +134,25 @@ class Model:
         return any(seen.get(key) == identity for seen in self.provenance.get("recordings", []))
 
 
-def load_model(path: Path | str) -> Model:
-    """Read a model from its file; or one of the deepinterpolation package, `.h5`: see `legacy`.
+def load_model(model: Path | str) -> Model:
+    """Read a model.
+
+    Parameters
+    ----------
+    model : path or str
+        The path of its file, maybe one of the deepinterpolation package, `.h5`: see `legacy`; the
+        name of a model that comes with this package; or an address on a hub,
+        `hf://owner/name@tag`, which is fetched once: see `hub`.
 
     Raises
     ------
     ModelError
         The file is not a model, is damaged, holds values that are not finite, or was written by
-        a newer version.
+        a newer version; or the model cannot be had from the hub.
     FileNotFoundError
         There is no such file.
     """
-    path = Path(path)
+    path = _file_of(model)
     if not path.is_file():
         raise FileNotFoundError(f"no model file at {path}")
     if path.suffix in (".h5", ".hdf5"):
@@ -179,6 +188,27 @@ def load_model(path: Path | str) -> Model:
         return _described_model(description, tensors).replace(path=path)
     except (LookupError, TypeError, ValueError) as error:
         raise ModelError(f"{path} is no complete model: {error!r}") from error
+
+
+def is_path(model: Path | str) -> bool:
+    """Whether a model is given by a path, not by name or address."""
+    return not is_hub_address(model) and (isinstance(model, Path) or model not in packaged_models())
+
+
+def _file_of(model: Path | str) -> Path:
+    if is_hub_address(model):
+        from ephys_deepinterpolation.hub import fetch_model
+
+        return fetch_model(str(model))
+    if not is_path(model):
+        return packaged_models()[str(model)]
+    path = Path(model)
+    if isinstance(model, str) and not (path.suffix or len(path.parts) > 1 or path.exists()):
+        known = ", ".join(packaged_models()) or "none"
+        raise FileNotFoundError(
+            f"no model file at {model}, and no model that comes with this package (those: {known})"
+        )
+    return path
 
 
 def _described_model(description: dict, tensors: dict[str, np.ndarray]) -> Model:

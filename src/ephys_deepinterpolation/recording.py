@@ -22,7 +22,7 @@ from ephys_deepinterpolation.layouts import (
     interleave,
     interleaved_image,
 )
-from ephys_deepinterpolation.model import Model, ModelError, load_model
+from ephys_deepinterpolation.model import Model, ModelError, is_path, load_model
 from ephys_deepinterpolation.normalization import (
     Normalization,
     estimate_normalization,
@@ -71,7 +71,7 @@ class DeepInterpolatedRecording(BasePreprocessor):
     recording : BaseRecording
         With one probe of as many columns as the model's; for a model of the deepinterpolation
         package, with as many channels as it takes.
-    model : Model or path of a model file
+    model : Model, or what `load_model` reads
     dtype : str or None, default: "float32"
         Of the traces; None is the parent's. Integers are rounded, and clipped to their range: see
         `count_saturated`.
@@ -105,7 +105,9 @@ class DeepInterpolatedRecording(BasePreprocessor):
             raise ValueError(
                 f"no precision is called {precision!r}; known: {', '.join(_PRECISIONS)}"
             )
+        named = None
         if not isinstance(model, Model):
+            named = None if is_path(model) else model
             model = load_model(model)
         image = image_for(recording, model)
         check_fit(recording, image, model)
@@ -122,7 +124,7 @@ class DeepInterpolatedRecording(BasePreprocessor):
             self.add_recording_segment(
                 DeepInterpolatedRecordingSegment(segment, denoiser, np.dtype(self.dtype))
             )
-        stored = str(Path(model.path).absolute()) if model.path is not None else model
+        stored = named or (model if model.path is None else str(Path(model.path).absolute()))
         self._serializability["json"] &= model.path is not None
         self._kwargs = {
             "recording": recording,

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 import yaml
 
+from ephys_deepinterpolation.addresses import is_hub_address
+
 # What runs code, or is no reader of a recording or sorting: name of a function or class of
 # SpikeInterface, and why it is refused.
 _REFUSED = {
@@ -297,7 +299,7 @@ def _check_arguments(arguments: Any, where: str) -> None:
         for group in _texts(entry.get("exclude_cluster_groups")):
             if not group.replace("_", "").replace("-", "").isalnum():
                 raise UnsafeFileError(f"{where}: {group!r} is not the name of a group of clusters")
-        if entry.get("storage_options"):
+        if entry.get("storage_options") or is_hub_address(entry.get("model")):
             raise UnsafeFileError(f"{where}: what is read has to be on disk, not on a network")
         for name, value in entry.items():
             if any(word in name for word in _NAMES_OF_PATHS):
