@@ -66,8 +66,9 @@ def split(recordings):
 
 def frames_of(recordings):
     sample = np.concatenate([each.get_traces(0)[:400] for each in recordings])
-    image = image_of_recording(recordings[0])
-    return Frames(recordings, image, estimate_normalization(sample), CONTEXT)
+    alike = len(recordings)
+    images = [image_of_recording(recordings[0])] * alike
+    return Frames(recordings, images, [estimate_normalization(sample)] * alike, CONTEXT)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,7 @@ def frames_of(recordings):
 def test_contexts_gathered_by_index_are_those_sent_from_the_host(recordings, choose):
     frames, pieces = frames_of(recordings), choose(recordings)
     sent, indexed = (kind(frames, pieces, 16, seed=5, epoch=2) for kind in (Epochs, IndexedEpochs))
-    resident = ResidentContexts(stretch_frames(pieces, CONTEXT), frames.image.shape)
+    resident = ResidentContexts(stretch_frames(pieces, CONTEXT), frames.shape)
     for _ in range(3):
         resident.hold(indexed.stretch())
         for step in range(0, len(sent), 5):
@@ -102,7 +103,7 @@ def test_a_gathering_network_takes_an_index_as_it_takes_contexts():
     network = build_network(SMALL_NETWORK, 2, 2 * CONTEXT.frames, 0)
     for weight in network.weights:
         weight.assign(np.random.default_rng(0).normal(size=weight.shape))
-    gathering = GatheringNetwork(network, stretch_frames(pieces, CONTEXT), frames.image.shape)
+    gathering = GatheringNetwork(network, stretch_frames(pieces, CONTEXT), frames.shape)
     gathering.resident.hold(epochs.stretch())
     contexts, _ = Epochs(frames, pieces, 16, seed=5, epoch=0)[0]
     expected = keras.ops.convert_to_numpy(network(contexts))

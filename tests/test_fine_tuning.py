@@ -199,9 +199,9 @@ def test_another_sampling_rate_is_refused(pretrained):
 
 
 def test_recordings_that_differ_are_refused(pretrained, first):
-    renamed = first.rename_channels([f"AP{index}" for index in range(CHANNELS)])
+    fewer = first.select_channels(first.channel_ids[:-2])
     with pytest.raises(ValueError, match="recording 1 differs from recording 0"):
-        tune(pretrained, [first, renamed])
+        tune(pretrained, [first, fewer])
 
 
 def test_a_recording_too_short_is_refused(pretrained):

@@ -26,9 +26,9 @@ CONTEXT = Context(4, 1)
 
 def frames_of(recordings, context=CONTEXT):
     traces = traces_in_uv(recordings[0], 0, 0, 2000)
-    return Frames(
-        recordings, image_of_recording(recordings[0]), estimate_normalization(traces), context
-    )
+    alike = len(recordings)
+    images = [image_of_recording(recordings[0])] * alike
+    return Frames(recordings, images, [estimate_normalization(traces)] * alike, context)
 
 
 def frames_touched(pieces, context, segment_frames):
@@ -113,7 +113,7 @@ def test_a_batch_holds_the_normalized_frames_around_and_at_each_target():
     piece = frames.read(FrameRange(0, 0, 1000, 1200))
     targets = np.array([1000, 1117, 1199])
     contexts, packed = frames.batch(piece, targets)
-    normalized = frames.normalization.apply(traces_in_uv(recording, 0, 0, 3000))
+    normalized = frames.normalizations[0].apply(traces_in_uv(recording, 0, 0, 3000))
     rows = CHANNELS // 2
     seen = contexts.reshape(len(targets), rows, len(CONTEXT.offsets), 2)
     for index, target in enumerate(targets):
@@ -130,7 +130,7 @@ def test_holes_of_the_probe_do_not_count():
     recording = noise_recording(3000, seed=0)
     recording = recording.select_channels(np.delete(recording.channel_ids, 7))
     frames = frames_of([recording])
-    np.testing.assert_array_equal(frames.mask.ravel() == 0, np.arange(CHANNELS) == 7)
+    np.testing.assert_array_equal(frames.masks[0].ravel() == 0, np.arange(CHANNELS) == 7)
 
 
 def test_every_shank_is_an_image_of_its_own():

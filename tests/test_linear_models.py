@@ -41,7 +41,7 @@ def test_no_step_is_taken(linear, own):
 
 def test_its_weights_solve_the_normal_equations_of_all_training_frames(recording, linear):
     frames = Frames(
-        [recording], image_of_recording(recording), linear.normalization, linear.context
+        [recording], [image_of_recording(recording)], [linear.normalization], linear.context
     )
     normal = LinearInterpolation(3, 2 * linear.context.frames * 2, 2)
     for start in (100, 4_000, 8_000):
@@ -103,7 +103,7 @@ def test_tuning_fits_the_filter_to_the_other_recording(linear):
 
 def test_its_prediction_is_the_kernel_applied_to_the_contexts(recording, linear):
     frames = Frames(
-        [recording], image_of_recording(recording), linear.normalization, linear.context
+        [recording], [image_of_recording(recording)], [linear.normalization], linear.context
     )
     contexts, _ = frames.batch(_piece(frames, 6_000)[0], np.arange(6_000, 6_010))
     predicted = interpolate_linearly(linear.weights["linear/kernel"], contexts)

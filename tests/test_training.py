@@ -11,6 +11,7 @@ from spikeinterface.core import NumpyRecording
 
 from ephys_deepinterpolation.frames import split_frames
 from ephys_deepinterpolation.geometry import GeometryError
+from ephys_deepinterpolation.ground_truth.probes import build_probe
 from ephys_deepinterpolation.recording import deepinterpolate
 from ephys_deepinterpolation.training import train_deepinterpolation
 from ephys_deepinterpolation.windows import Context
@@ -143,12 +144,42 @@ def test_another_seed_trains_other_weights(segmented):
         assert not np.array_equal(other.weights[name], segmented.weights[name])
 
 
-def test_recordings_train_a_model_as_segments_of_one_do(segmented):
-    whole = noise_recording([8000, 6000], seed=5)
-    parts = [whole.select_segments([index]) for index in (0, 1)]
-    result = train(parts)
-    assert_same_weights(result, segmented)
-    assert all(result.saw(part) for part in parts)
+def test_how_loud_each_recording_is_makes_no_difference():
+    quiet, other = noise_recording(8000, seed=5), noise_recording(6000, seed=6)
+    # A power of two, which rounds nothing.
+    loud = recording_of(4 * other.get_traces(0))
+    results = [train([quiet, recording]) for recording in (other, loud)]
+    assert_same_weights(*results)
+    assert all(results[1].saw(part) for part in (quiet, loud))
+    assert not results[1].saw(other)
+    np.testing.assert_array_equal(
+        results[1].normalization.scale, 4 * results[0].normalization.scale
+    )
+
+
+def test_a_model_is_normalized_as_the_last_of_its_recordings(trained):
+    first, last = noise_recording(6000, seed=5), noise_recording(6000, seed=6)
+    result, alone = train([first, last]), train(last)
+    np.testing.assert_allclose(result.normalization.scale, alone.normalization.scale, rtol=0.05)
+    assert result.was_fitted_to(last)
+    assert not result.was_fitted_to(first)
+    assert result.saw(first)
+
+
+def test_recordings_of_one_shank_and_of_four_train_one_model():
+    """A shank that a recording lacks is empty, and counts for nothing."""
+    probe = build_probe("NP2013", 4 * CHANNELS)
+    four = noise_recording(3000, seed=7, channels=4 * CHANNELS, probe=probe)
+    one = noise_recording(3000, seed=5)
+    result = train([four, one])
+    assert len(result.channel_ids) == CHANNELS
+    for recording in (one, four):
+        assert result.saw(recording)
+        denoised = deepinterpolate(recording, result).get_traces(0, 0, 10)
+        assert denoised.shape == (10, recording.get_num_channels())
+    assert result.summary["linear_loss"] == pytest.approx(
+        train(one).summary["linear_loss"], rel=0.1
+    )
 
 
 def test_all_recordings_and_segments_are_learnt_from(segmented):
@@ -162,11 +193,6 @@ def other_rate():
     return recording_of(white_noise(0), frequency=2 * FREQUENCY)
 
 
-def other_channels():
-    recording = noise_recording(FRAMES, seed=0)
-    return recording.rename_channels([f"AP{index}" for index in range(CHANNELS)])
-
-
 def fewer_channels():
     recording = noise_recording(FRAMES, seed=0)
     return recording.select_channels(recording.channel_ids[:-2])
@@ -178,7 +204,7 @@ def other_probe():
     return noise_recording(FRAMES, seed=0, probe=probe)
 
 
-@pytest.mark.parametrize("differing", [other_rate, other_channels, fewer_channels, other_probe])
+@pytest.mark.parametrize("differing", [other_rate, fewer_channels, other_probe])
 def test_recordings_that_differ_are_refused_and_the_odd_one_named(differing):
     alike = noise_recording(FRAMES, seed=0)
     with pytest.raises(ValueError, match="recording 2 differs from recording 0"):

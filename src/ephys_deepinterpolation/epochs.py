@@ -76,7 +76,7 @@ class IndexedEpochs(Epochs):
 
     def stretch(self) -> np.ndarray:
         """Join the pieces in memory: float32, (`stretch_frames`, shanks, rows, columns)."""
-        context, shape = self._frames.context, self._frames.image.shape
+        context, shape = self._frames.context, self._frames.shape
         stretch = np.zeros((stretch_frames(self._pieces, context), *shape), dtype=np.float32)
         for number, piece in enumerate(self._in_memory):
             start, image = number * _share(self._pieces, context), piece.windows.image

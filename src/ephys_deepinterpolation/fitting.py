@@ -43,7 +43,7 @@ def fit_linear(
     numpy.ndarray, shape (rows, features, columns)
         Its kernel.
     """
-    columns = frames.image.shape[2]
+    columns = frames.shape[2]
     rows = NetworkParameters().rows if isinstance(network, UNetParameters) else network.rows
     alone = isinstance(network, LinearParameters) and network.own_channel
     linear = LinearInterpolation(rows, 2 * frames.context.frames * columns, columns, alone)

@@ -125,11 +125,19 @@ def traces_in_uv(recording: BaseRecording, segment: int, start: int, end: int) -
 class Piece:
     """A piece of a recording in memory, which of its frames may be targets, and what is broken.
 
-    `broken` marks the pixels of its images that are not finite; None where all are.
+    `broken` marks the pixels of its images that are not finite; None where all are. `mask` is 1
+    for the pixels that count.
     """
 
-    def __init__(self, windows: Windows, targets: np.ndarray, broken: np.ndarray | None):
-        self.windows, self.targets, self.broken = windows, targets, broken
+    def __init__(
+        self,
+        windows: Windows,
+        targets: np.ndarray,
+        broken: np.ndarray | None,
+        mask: np.ndarray,
+    ):
+        self.windows, self.targets = windows, targets
+        self.broken, self.mask = broken, mask
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -141,40 +149,45 @@ class Frames:
     Parameters
     ----------
     recordings : sequence of BaseRecording
-    image : ProbeImage
-        Layout of their common probe.
-    normalization : Normalization
+    images : sequence of ProbeImage
+        Layout of each: as many shanks, rows and columns in all.
+    normalizations : sequence of Normalization
+        Of each.
     context : Context
     """
 
     def __init__(
         self,
         recordings: Sequence[BaseRecording],
-        image: ProbeImage,
-        normalization: Normalization,
+        images: Sequence[ProbeImage],
+        normalizations: Sequence[Normalization],
         context: Context,
     ):
-        self.recordings, self.image = recordings, image
-        self.normalization, self.context = normalization, context
-        silent = np.zeros(image.shape, dtype=bool)
-        silent[image.shank, image.row, image.column] = normalization.silent
-        self.mask = (image.mask & ~silent).astype(np.float32)
+        self.recordings, self.images = recordings, images
+        self.normalizations, self.context = normalizations, context
+        self.shape = images[0].shape
+        self.masks = [
+            _mask(image, normalization)
+            for image, normalization in zip(images, normalizations, strict=True)
+        ]
 
     @property
     def images_per_frame(self) -> int:
         """Shanks: each is an image of its own."""
-        return self.image.shape[0]
+        return self.shape[0]
 
     def read(self, piece: FrameRange) -> Piece:
         """Read a piece and the context around it; no target is near a transient."""
         recording, margin = self.recordings[piece.recording], self.context.margin
+        image = self.images[piece.recording]
+        normalization = self.normalizations[piece.recording]
         first = piece.start - margin
         traces = traces_in_uv(recording, piece.segment, first, piece.end + margin)
-        normalized = self.normalization.apply(traces)
-        transient = near(find_transients(normalized, self.normalization.silent), margin)
+        normalized = normalization.apply(traces)
+        transient = near(find_transients(normalized, normalization.silent), margin)
         broken = take_out_broken(normalized)
         windows = Windows(
-            self.image.to_image(normalized),
+            image.to_image(normalized),
             self.context,
             first,
             recording.get_num_samples(piece.segment),
@@ -183,7 +196,8 @@ class Frames:
         return Piece(
             windows,
             piece.start + np.flatnonzero(clean),
-            None if broken is None else self.image.to_image(broken),
+            None if broken is None else image.to_image(broken),
+            self.masks[piece.recording],
         )
 
     def batch(self, piece: Piece, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -194,7 +208,7 @@ class Frames:
     def targets(self, piece: Piece, targets: np.ndarray) -> np.ndarray:
         """Targets with mask alone: shape (images, rows, columns, 2)."""
         frames = piece.windows.targets(targets)
-        mask = np.broadcast_to(self.mask, frames.shape)
+        mask = np.broadcast_to(piece.mask, frames.shape)
         if piece.broken is not None:
             mask = mask * ~piece.broken[targets - piece.windows.first_frame]
         packed = np.stack([frames, mask], axis=-1)
@@ -235,4 +249,11 @@ class Frames:
 
     def frames_for(self, rows: int) -> int:
         """How many frames hold about this many rows of the image."""
-        return max(1, rows // (self.image.shape[0] * self.image.shape[1]))
+        return max(1, rows // (self.shape[0] * self.shape[1]))
+
+
+def _mask(image: ProbeImage, normalization: Normalization) -> np.ndarray:
+    """Say which pixels count in the loss: 1 where there is a contact that is not silent."""
+    silent = np.zeros(image.shape, dtype=bool)
+    silent[image.shank, image.row, image.column] = normalization.silent
+    return (image.mask & ~silent).astype(np.float32)

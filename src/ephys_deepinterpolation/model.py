@@ -52,7 +52,7 @@ class Model:
     row_pitch_um : float
         Distance between the rows of the probe it was trained on, µm.
     normalization : Normalization
-        Of the recording it was trained on, in the order of `channel_ids`.
+        Of the recording it was trained on, of several the last, in the order of `channel_ids`.
     channel_ids : tuple of str
     positions : numpy.ndarray, shape (channels, 2)
         Of the contacts of these channels, µm.
@@ -122,16 +122,16 @@ class Model:
 
         Preprocessing makes no other recording of it: filtered otherwise, it is the same data.
         """
-        return self.was_fitted_to(recording) or self._trained_on(
-            "source", recording_identity(unprocessed(recording))
+        identity, source = map(recording_identity, (recording, unprocessed(recording)))
+        return any(
+            seen.get("identity") == identity or seen.get("source") == source
+            for seen in self.provenance.get("recordings", [])
         )
 
     def was_fitted_to(self, recording: BaseRecording) -> bool:
-        """Whether the model was trained on this recording, preprocessed as it is."""
-        return self._trained_on("identity", recording_identity(recording))
-
-    def _trained_on(self, key: str, identity: str) -> bool:
-        return any(seen.get(key) == identity for seen in self.provenance.get("recordings", []))
+        """Whether the normalization is of this recording, preprocessed as it is."""
+        seen = self.provenance.get("recordings", [])
+        return bool(seen) and seen[-1].get("identity") == recording_identity(recording)
 
 
 def load_model(model: Path | str) -> Model:

@@ -87,7 +87,7 @@ def optimise(
     model = network
     if on_accelerator():
         length = stretch_frames(training, frames.context)
-        model = GatheringNetwork(network, length, frames.image.shape)
+        model = GatheringNetwork(network, length, frames.shape)
     compile_network(model, optimisation, max(1, epochs) * STEPS_PER_EPOCH)
     batch_images = optimisation.batch_size * frames.images_per_frame
     first = model.evaluate(*held_out, batch_size=batch_images, verbose=0, return_dict=True)

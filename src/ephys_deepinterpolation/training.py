@@ -43,7 +43,7 @@ from ephys_deepinterpolation.network import (
     set_weights,
     start_linear_path,
 )
-from ephys_deepinterpolation.normalization import estimate_normalization
+from ephys_deepinterpolation.normalization import Normalization, estimate_normalization
 from ephys_deepinterpolation.optimisation import Optimisation, optimise
 from ephys_deepinterpolation.predictability import (
     COPIES_NOISE,
@@ -58,6 +58,7 @@ _NORMALIZATION_FRAMES = 300_000
 _VALIDATION_ROWS = 60_000
 _ROUNDING = 1e-5
 _LEFT_OUT = "out of training"
+_LOOKS = ("sampling rate (Hz)", "rows", "columns", "distance between rows (µm)")
 _AUTO_OMISSIONS = (1, 2, 3, 4, 6, 8)
 
 
@@ -85,12 +86,13 @@ def train_deepinterpolation(
     lowest validation loss are kept. A tenth of the frames, in blocks spread over each segment and
     a context away from the rest, is held out for validation. Frames near saturations and
     transients are left out of both, and so are channels that are dead or hardly ever finite: a
-    warning names them.
+    warning names them. Several recordings are normalized each by itself, as they are when the model
+    is applied, so that loud ones do not outweigh quiet ones; longer ones count for more.
 
     Parameters
     ----------
     recordings : BaseRecording or sequence of them
-        On one probe, with one set of channels.
+        At one sampling rate, on shanks of the same rows and columns; of one probe or of several.
     network : NetworkParameters, UNetParameters or LinearParameters, optional
         The compact network of the default size when not given. Linear interpolation is fitted by
         its normal equations in no step of the optimiser.
@@ -129,37 +131,33 @@ def train_deepinterpolation(
     Raises
     ------
     ValueError
-        The recordings are too short, differ in probe, channels or sampling rate, or all their
-        channels are dead or hardly ever finite.
+        The recordings are too short, differ in sampling rate, rows, columns or pitch, or all
+        channels of one are dead or hardly ever finite.
     """
     recordings = [recordings] if isinstance(recordings, BaseRecording) else list(recordings)
     network = NetworkParameters() if network is None else network
-    image = _common_image(recordings)
+    images = _images(recordings)
     _refuse_short(recordings, context_ms, omission_ms, training_s)
-    context, foretold = _choose_context(recordings[0], context_ms, omission_ms, seed)
+    context, foretold = _choose_context(recordings, context_ms, omission_ms, seed)
     training, _ = split_frames(recordings, context, training_s)
-    random = np.random.default_rng(seed)
-    normalization = estimate_normalization(
-        sample_traces(recordings, training, _NORMALIZATION_FRAMES, random)
-    )
-    warn_of_silent(normalization, recordings[0], _LEFT_OUT)
+    recordings, images = _used(recordings, training), _used(images, training)
+    normalizations = _normalizations(recordings, training, seed)
     untrained = Model(
         network=asdict(network),
         weights={},
         context=context,
-        sampling_frequency=recordings[0].get_sampling_frequency(),
-        columns=image.shape[2],
-        row_pitch_um=image.row_pitch_um,
-        normalization=normalization,
-        channel_ids=tuple(str(channel) for channel in recordings[0].channel_ids),
-        positions=recordings[0].get_channel_locations(),
+        sampling_frequency=recordings[-1].get_sampling_frequency(),
+        columns=images[-1].shape[2],
+        row_pitch_um=images[-1].row_pitch_um,
+        normalization=normalizations[-1],
+        channel_ids=tuple(str(channel) for channel in recordings[-1].channel_ids),
+        positions=recordings[-1].get_channel_locations(),
     )
     optimisation = Optimisation(
         max_steps, batch_size, learning_rate, loss, patience, precision, seed
     )
-    return _train(
-        untrained, recordings, image, optimisation, foretold, checkpoint, progress, training_s
-    )
+    frames = Frames(recordings, images, normalizations, context)
+    return _train(untrained, frames, optimisation, foretold, checkpoint, progress, training_s)
 
 
 def fine_tune(
@@ -212,32 +210,32 @@ def fine_tune(
             "it as it is, or train another model"
         )
     recordings = [recordings] if isinstance(recordings, BaseRecording) else list(recordings)
-    image = _common_image(recordings)
-    check_fit(recordings[0], image, model)
-    normalization = normalization_for(recordings[0], model)
-    warn_of_silent(normalization, recordings[0], _LEFT_OUT)
+    images = _images(recordings)
+    check_fit(recordings[0], images[0], model)
+    training, _ = split_frames(recordings, model.context, training_s)
+    recordings, images = _used(recordings, training), _used(images, training)
+    normalizations = [normalization_for(recording, model) for recording in recordings]
+    for normalization, recording in zip(normalizations, recordings, strict=True):
+        warn_of_silent(normalization, recording, _LEFT_OUT)
     tuned = model.replace(
-        normalization=normalization,
-        channel_ids=tuple(str(channel) for channel in recordings[0].channel_ids),
-        positions=recordings[0].get_channel_locations(),
-        sampling_frequency=recordings[0].get_sampling_frequency(),
-        row_pitch_um=image.row_pitch_um or model.row_pitch_um,
+        normalization=normalizations[-1],
+        channel_ids=tuple(str(channel) for channel in recordings[-1].channel_ids),
+        positions=recordings[-1].get_channel_locations(),
+        sampling_frequency=recordings[-1].get_sampling_frequency(),
+        row_pitch_um=images[-1].row_pitch_um or model.row_pitch_um,
         path=None,
     )
-    split_frames(recordings, model.context, training_s)
-    foretold = measure_predictability(recordings[0], omissions=(model.context.omission,), seed=seed)
+    foretold = _foretold(recordings, omissions=(model.context.omission,), seed=seed)
     optimisation = Optimisation(
         max_steps, batch_size, learning_rate, loss, patience, precision, seed
     )
-    return _train(
-        tuned, recordings, image, optimisation, foretold, checkpoint, progress, training_s
-    )
+    frames = Frames(recordings, images, normalizations, model.context)
+    return _train(tuned, frames, optimisation, foretold, checkpoint, progress, training_s)
 
 
 def _train(
     model: Model,
-    recordings: Sequence[BaseRecording],
-    image: ProbeImage,
+    frames: Frames,
     optimisation: Optimisation,
     foretold: pd.DataFrame,
     checkpoint: Path | str | None,
@@ -245,9 +243,9 @@ def _train(
     training_s: float | None,
 ) -> Model:
     """Train a model, with weights or without, and describe what came of it."""
+    recordings = frames.recordings
     training, validation = split_frames(recordings, model.context, training_s)
     random = np.random.default_rng(optimisation.seed)
-    frames = Frames(recordings, image, model.normalization, model.context)
     held_out = frames.draw(validation, frames.frames_for(_VALIDATION_ROWS), random)
     parameters = network_parameters(model.network)
     if isinstance(parameters, LinearParameters):
@@ -287,7 +285,7 @@ def _train(
         "steps": int(history["step"].iloc[-1]),
         "parameters": int(sum(values.size for values in weights.values())),
         "flops_per_frame": flops_per_frame(
-            parameters, model.columns, context_frames, image.shape[0] * image.shape[1]
+            parameters, model.columns, context_frames, frames.shape[0] * frames.shape[1]
         ),
         "validation_loss": float(history["validation_loss"].min()),
         **_baselines_on(held_out, kernel),
@@ -369,22 +367,32 @@ def _refuse_short(
 
 
 def _choose_context(
-    recording: BaseRecording, context_ms: float, omission_ms: float | str | None, seed: int
+    recordings: Sequence[BaseRecording],
+    context_ms: float,
+    omission_ms: float | str | None,
+    seed: int,
 ) -> tuple[Context, pd.DataFrame]:
     """Convert the context to frames; widen the omission as far as the band asks, if told to."""
-    frequency = recording.get_sampling_frequency()
+    frequency = recordings[0].get_sampling_frequency()
     if not isinstance(omission_ms, str):
         context = Context.from_ms(context_ms, omission_ms, frequency)
-        measured = measure_predictability(recording, context_ms, (context.omission,), seed=seed)
-        return context, measured
+        return context, _foretold(
+            recordings, context_ms=context_ms, omissions=(context.omission,), seed=seed
+        )
     if omission_ms != "auto":
         raise ValueError(f"omission_ms is {omission_ms!r}; allowed: a number, None or 'auto'")
-    measured = measure_predictability(recording, context_ms, _AUTO_OMISSIONS, seed=seed)
+    measured = _foretold(recordings, context_ms=context_ms, omissions=_AUTO_OMISSIONS, seed=seed)
     omission = smallest_useful_omission(measured)
     if omission is None:
         omission = _AUTO_OMISSIONS[-1]
     frames = Context.from_ms(context_ms, None, frequency).frames
     return Context(frames, omission), measured[measured["omission"] == omission]
+
+
+def _foretold(recordings: Sequence[BaseRecording], **how: Any) -> pd.DataFrame:
+    """Measure how far the noise is foretold, where it is the most."""
+    measured = [measure_predictability(recording, **how) for recording in recordings]
+    return max(measured, key=lambda table: table["r2"].iloc[-1])
 
 
 def _say_what_it_means(summary: dict[str, Any]) -> None:
@@ -455,16 +463,39 @@ def _baselines_on(held_out: tuple[np.ndarray, np.ndarray], kernel: np.ndarray) -
     return baselines(residual, packed, len(kernel))
 
 
-def _common_image(recordings: Sequence[BaseRecording]) -> ProbeImage:
-    first = recordings[0]
-    for index, recording in enumerate(recordings[1:], start=1):
-        same = (
-            recording.get_sampling_frequency() == first.get_sampling_frequency()
-            and np.array_equal(recording.channel_ids, first.channel_ids)
-            and np.array_equal(recording.get_channel_locations(), first.get_channel_locations())
-        )
-        if not same:
-            raise ValueError(
-                f"recording {index} differs from recording 0 in sampling rate, channels or probe"
-            )
-    return image_of_recording(first)
+def _images(recordings: Sequence[BaseRecording]) -> list[ProbeImage]:
+    """Lay each recording out; one with fewer shanks gets empty ones, which are masked."""
+    images = [image_of_recording(recording) for recording in recordings]
+    first = _looks(recordings[0], images[0])
+    for index, (recording, image) in enumerate(zip(recordings, images, strict=True)):
+        for what, expected, found in zip(_LOOKS, first, _looks(recording, image), strict=True):
+            if found != expected:
+                raise ValueError(
+                    f"recording {index} differs from recording 0 in its {what}: {found} against "
+                    f"{expected}; train a model for each, or choose channels that are alike"
+                )
+    shanks = max(image.shape[0] for image in images)
+    return [dataclasses.replace(image, shape=(shanks, *image.shape[1:])) for image in images]
+
+
+def _looks(recording: BaseRecording, image: ProbeImage) -> tuple[float, int, int, float]:
+    _, rows, columns = image.shape
+    return recording.get_sampling_frequency(), rows, columns, round(image.row_pitch_um, 1)
+
+
+def _used(each: Sequence[Any], training: Sequence[FrameRange]) -> list[Any]:
+    """Leave out the recordings, at the end, that `training_s` does not reach."""
+    return list(each[: training[-1].recording + 1])
+
+
+def _normalizations(
+    recordings: Sequence[BaseRecording], training: Sequence[FrameRange], seed: int
+) -> list[Normalization]:
+    random = np.random.default_rng(seed)
+    normalizations = []
+    for index, recording in enumerate(recordings):
+        pieces = [piece for piece in training if piece.recording == index]
+        sample = sample_traces(recordings, pieces, _NORMALIZATION_FRAMES, random)
+        normalizations.append(estimate_normalization(sample))
+        warn_of_silent(normalizations[-1], recording, _LEFT_OUT)
+    return normalizations

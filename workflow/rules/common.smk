@@ -14,6 +14,7 @@ from ephys_deepinterpolation.configuration import (
     ConfigurationError,
     read_study,
     steps_before_denoising,
+    training_datasets,
 )
 from ephys_deepinterpolation.offers import offering_packages
 from ephys_deepinterpolation.seeds import derive_seed
@@ -155,17 +156,32 @@ def described_inputs(*keys):
     return inputs
 
 
+def replicate_for(dataset, replicate):
+    """The replicate of the same number if the dataset has that many, else its first."""
+    return replicate if int(replicate) in replicates_of(dataset) else 0
+
+
+def training_truths(wildcards):
+    """What a model is trained on: the dataset that it is kept with first."""
+    datasets = training_datasets(study.models[wildcards.model]) or [wildcards.dataset]
+    return [
+        f"results/ground_truth/{name}/{replicate_for(name, wildcards.replicate)}"
+        for name in datasets
+    ]
+
+
 def model_file(model, dataset, replicate, condition):
     """Where a recipe's model is, for a condition of a dataset.
 
-    A model is kept with the dataset it is trained on, once for all that use it.
+    A model is kept with the dataset it is trained on, the first of several, once for all that use
+    it.
     """
     recipe = study.models[model]
     if "pretrained" in recipe:
         return local(recipe["pretrained"])
-    if (other := recipe.get("train_on", dataset)) != dataset:
-        dataset = other
-        replicate = replicate if int(replicate) in replicates_of(other) else 0
+    if (trained_on := training_datasets(recipe)) and trained_on[0] != dataset:
+        dataset = trained_on[0]
+        replicate = replicate_for(dataset, replicate)
     home = study.home_of(model, condition)
     return f"results/models/{dataset}/{replicate}/{model}/{home}/model.safetensors"
 

@@ -10,7 +10,7 @@ all_models = list(
 rule train:
     input:
         unpack(base_input),
-        truth="results/ground_truth/{dataset}/{replicate}",
+        truths=training_truths,
     output:
         model="results/models/{dataset}/{replicate}/{model}/{condition}/model.safetensors",
         history="results/models/{dataset}/{replicate}/{model}/{condition}/history.csv",

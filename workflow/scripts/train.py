@@ -16,13 +16,16 @@ from ephys_deepinterpolation.ground_truth import load_ground_truth
 from ephys_deepinterpolation.model import load_model
 from ephys_deepinterpolation.recipes import follow_recipe
 
-truth = load_ground_truth(snakemake.input.truth)
-training_recording = truth.training_recording or truth.recording
+truths = [load_ground_truth(folder) for folder in snakemake.input.truths]
+recordings = [
+    apply_condition(truth.training_recording or truth.recording, snakemake.params.pipeline)
+    for truth in truths
+]
 base = snakemake.input.get("base")
 recipe = snakemake.params.recipe
 model = follow_recipe(
     recipe,
-    apply_condition(training_recording, snakemake.params.pipeline),
+    recordings,
     load_model(base) if base else None,
     snakemake.params.seed,
     snakemake.params.checkpoint,
@@ -32,7 +35,9 @@ keys |= {"replicate": int(snakemake.wildcards.replicate)}
 keys |= {"condition": snakemake.wildcards.condition, "model": snakemake.wildcards.model}
 facts = {
     "fine_tuned_from": recipe.get("fine_tune"),
-    "model_saw_recording": model.saw(apply_condition(truth.recording, snakemake.params.pipeline)),
+    "model_saw_recording": model.saw(
+        apply_condition(truths[0].recording, snakemake.params.pipeline)
+    ),
 }
 summary = pd.DataFrame([keys | model.summary | facts])
 write_table(summary, snakemake.output.summary)

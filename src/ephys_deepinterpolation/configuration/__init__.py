@@ -5,6 +5,7 @@ and probeinterface know, is checked here. Every problem is reported at once, as 
 """
 
 from ephys_deepinterpolation.configuration.datasets import Dataset
+from ephys_deepinterpolation.configuration.models import training_datasets
 from ephys_deepinterpolation.configuration.problems import ConfigurationError
 from ephys_deepinterpolation.configuration.sections import (
     DENOISING_STEP,
@@ -23,4 +24,5 @@ __all__ = [
     "keeps_traces",
     "read_study",
     "steps_before_denoising",
+    "training_datasets",
 ]

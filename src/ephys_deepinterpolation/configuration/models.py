@@ -56,9 +56,15 @@ def model_problems(
         if isinstance(base := recipe.get("fine_tune"), str):
             yield from undefined(place.at("fine_tune"), base, settings, "models")
             yield from _chain_problems(name, models, place.at("fine_tune"))
-        other = recipe.get("train_on")
-        if isinstance(other, str) and datasets and other not in datasets:
-            yield unknown_name(place.at("train_on"), other, datasets, "a dataset of the study")
+        for other in training_datasets(recipe):
+            if isinstance(other, str) and datasets and other not in datasets:
+                yield unknown_name(place.at("train_on"), other, datasets, "a dataset of the study")
+
+
+def training_datasets(recipe: dict[str, Any]) -> list[Any]:
+    """List the datasets that a recipe says to train on; none where it leaves that to the use."""
+    named = recipe.get("train_on", [])
+    return named if isinstance(named, list) else [named]
 
 
 def _way_of(recipe: dict[str, Any]) -> str:
