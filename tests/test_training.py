@@ -9,6 +9,7 @@ from scipy.signal import butter, lfilter, sosfiltfilt
 from scipy.stats import norm
 from spikeinterface.core import NumpyRecording
 
+from ephys_deepinterpolation import optimisation, training
 from ephys_deepinterpolation.frames import split_frames
 from ephys_deepinterpolation.geometry import GeometryError
 from ephys_deepinterpolation.ground_truth.probes import build_probe
@@ -166,8 +167,11 @@ def test_a_model_is_normalized_as_the_last_of_its_recordings(trained):
     assert result.saw(first)
 
 
-def test_recordings_of_one_shank_and_of_four_train_one_model():
-    """A shank that a recording lacks is empty, and counts for nothing."""
+@pytest.mark.parametrize("accelerated", [False, True])
+def test_recordings_of_one_shank_and_of_four_train_one_model(monkeypatch, accelerated):
+    """On an accelerator, a shank that a recording lacks is empty, and counts for nothing."""
+    for module in (training, optimisation):
+        monkeypatch.setattr(module, "on_accelerator", lambda: accelerated)
     probe = build_probe("NP2013", 4 * CHANNELS)
     four = noise_recording(3000, seed=7, channels=4 * CHANNELS, probe=probe)
     one = noise_recording(3000, seed=5)

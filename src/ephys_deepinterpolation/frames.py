@@ -150,7 +150,7 @@ class Frames:
     ----------
     recordings : sequence of BaseRecording
     images : sequence of ProbeImage
-        Layout of each: as many shanks, rows and columns in all.
+        Layout of each: as many rows and columns in all, and on an accelerator as many shanks.
     normalizations : sequence of Normalization
         Of each.
     context : Context

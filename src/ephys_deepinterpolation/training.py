@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from spikeinterface.core import BaseRecording
 
+from ephys_deepinterpolation.contexts import on_accelerator
 from ephys_deepinterpolation.denoisers import interpolate_linearly
 from ephys_deepinterpolation.fitting import baselines, fit_linear
 from ephys_deepinterpolation.frames import (
@@ -464,7 +465,11 @@ def _baselines_on(held_out: tuple[np.ndarray, np.ndarray], kernel: np.ndarray) -
 
 
 def _images(recordings: Sequence[BaseRecording]) -> list[ProbeImage]:
-    """Lay each recording out; one with fewer shanks gets empty ones, which are masked."""
+    """Lay each recording out.
+
+    On an accelerator pieces of all of them lie in one array: where a recording has fewer shanks
+    than another, it gets empty ones there, which are masked.
+    """
     images = [image_of_recording(recording) for recording in recordings]
     first = _looks(recordings[0], images[0])
     for index, (recording, image) in enumerate(zip(recordings, images, strict=True)):
@@ -474,6 +479,8 @@ def _images(recordings: Sequence[BaseRecording]) -> list[ProbeImage]:
                     f"recording {index} differs from recording 0 in its {what}: {found} against "
                     f"{expected}; train a model for each, or choose channels that are alike"
                 )
+    if not on_accelerator():
+        return images
     shanks = max(image.shape[0] for image in images)
     return [dataclasses.replace(image, shape=(shanks, *image.shape[1:])) for image in images]
 
