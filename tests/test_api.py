@@ -4,12 +4,14 @@ import sys
 import pytest
 
 import ephys_deepinterpolation
-from ephys_deepinterpolation import model, recording, training
+from ephys_deepinterpolation import assessment, model, recording, training
 from ephys_deepinterpolation.figures import training as plot_training
 
 NAMES = {
+    "Assessment": assessment.Assessment,
     "Model": model.Model,
     "ModelError": model.ModelError,
+    "assess": assessment.assess,
     "deepinterpolate": recording.deepinterpolate,
     "fine_tune": training.fine_tune,
     "load_model": model.load_model,

@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ephys_deepinterpolation.assessment import Assessment, assess
     from ephys_deepinterpolation.figures.training import plot_loss
     from ephys_deepinterpolation.model import Model, ModelError, load_model
     from ephys_deepinterpolation.recording import deepinterpolate
@@ -12,8 +13,10 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Assessment": "assessment",
     "Model": "model",
     "ModelError": "model",
+    "assess": "assessment",
     "deepinterpolate": "recording",
     "fine_tune": "training",
     "load_model": "model",
@@ -22,8 +25,10 @@ _HOMES = {
 }
 
 __all__ = [
+    "Assessment",
     "Model",
     "ModelError",
+    "assess",
     "deepinterpolate",
     "fine_tune",
     "load_model",

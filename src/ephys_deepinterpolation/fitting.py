@@ -14,8 +14,8 @@ from ephys_deepinterpolation.network import (
 )
 
 _ROWS = 60_000
-_LINEAR_MODEL_ROWS = 240_000
-_NEIGHBOURING_ROWS = 3
+LINEAR_MODEL_ROWS = 240_000
+NEIGHBOURING_ROWS = 3
 
 
 def fit_linear(
@@ -47,7 +47,7 @@ def fit_linear(
     rows = NetworkParameters().rows if isinstance(network, UNetParameters) else network.rows
     alone = isinstance(network, LinearParameters) and network.own_channel
     linear = LinearInterpolation(rows, 2 * frames.context.frames * columns, columns, alone)
-    examples = _LINEAR_MODEL_ROWS if isinstance(network, LinearParameters) else _ROWS
+    examples = LINEAR_MODEL_ROWS if isinstance(network, LinearParameters) else _ROWS
     share = frames.frames_for(examples) // len(training) + 1
     for piece in training:
         batch = frames.draw_from(piece, share, random)
@@ -83,6 +83,6 @@ def baselines(residual: np.ndarray, packed: np.ndarray, rows: int) -> dict[str, 
     return {
         "linear_loss": linear_loss,
         "constant_loss": constant_loss,
-        "noise_floor": noise_floor(residual, mask, max(rows, _NEIGHBOURING_ROWS)),
+        "noise_floor": noise_floor(residual, mask, max(rows, NEIGHBOURING_ROWS)),
         "predictability": 1.0 - linear_loss / constant_loss,
     }
