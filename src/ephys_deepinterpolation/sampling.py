@@ -97,7 +97,7 @@ def try_model(
     """
     excerpts = cut_excerpts(recording, model.context)
     fitted, tried = excerpts[::2], excerpts[1::2]
-    frames = Frames([recording], image, normalization, model.context)
+    frames = Frames([recording], [image], [normalization], model.context)
     rows = model.network.get("rows", LinearParameters().rows)
     kernel = fit_linear(frames, fitted, LinearParameters(rows=rows), np.random.default_rng(0))
     denoised = DeepInterpolatedRecording(recording, model, normalization=normalization)
@@ -135,11 +135,11 @@ def _judge(
 ) -> _Judged:
     read = frames.read(piece)
     output = traces_in_uv(denoised, piece.segment, piece.start, piece.end)
-    normalized = frames.normalization.apply(output)
+    normalized = frames.normalizations[0].apply(output)
     step = max(1, len(read) // _TARGETS)
     targets = read.targets[::step][:_TARGETS]
     contexts, packed = frames.batch(read, targets)
-    predictions = frames.image.to_image(normalized)[targets - piece.start]
+    predictions = frames.images[0].to_image(normalized)[targets - piece.start]
     mask = packed[..., 1] > 0
     traces = _traces(read, frames, piece)
     return _Judged(
@@ -156,7 +156,7 @@ def _traces(read: Piece, frames: Frames, piece: FrameRange) -> np.ndarray:
     """Bring the images of a piece back to traces (frames, channels) in µV."""
     start = piece.start - read.windows.first_frame
     images = read.windows.image[start : start + _length(piece)]
-    return frames.normalization.invert(frames.image.from_image(images))
+    return frames.normalizations[0].invert(frames.images[0].from_image(images))
 
 
 def _losses(judged: _Judged) -> dict[str, float]:
@@ -177,7 +177,7 @@ def _noise_floor(judged: list[_Judged], rows: int) -> float:
 
 def _spectra(judged: list[_Judged], frames: Frames, sampling_frequency: float) -> pd.DataFrame:
     """Power spectral densities by Welch's method, of excerpts without a transient."""
-    live = ~frames.normalization.silent
+    live = ~frames.normalizations[0].silent
     clean = [each for each in judged if each.clean == len(each.traces)]
     if not clean or not live.any():
         return NO_SPECTRA
