@@ -42,6 +42,7 @@ def measured_tables(units, datasets, conditions, sorters, effects):
                 for row in of_conditions
             ]
         ),
+        "transfer": _transfer(datasets, conditions),
         "matches": _matches(generator, sorted_),
         "quality": _quality(generator, sorted_),
         "agreement": _agreement(generator, of_conditions, sorters),
@@ -69,6 +70,23 @@ def _recordings(generator, recordings):
             for row in recordings
         ]
     )
+
+
+def _transfer(datasets, conditions):
+    """A model on each dataset, as it is and fine-tuned, beside others trained from scratch."""
+    amounts = {"as it is": [0], "fine-tuned": [10, 60], "from scratch": [10, 60], "linear": [60]}
+    rows = [
+        {"dataset": dataset, "kind": kind, "condition": "di", "model": "compact", "way": way}
+        | {"data_s": 0.997 * data_s, "steps": 500, "training_seconds": 2.0 * data_s**0.5}
+        | {"endpoint": measure, "measure": measure, "value": worth + 0.01 * place - 0.001 * data_s}
+        | {"low": np.nan, "high": np.nan, "recordings": replicates}
+        for dataset, kind, replicates in datasets
+        for place, (way, seconds) in enumerate(amounts.items())
+        for data_s in seconds
+        for measure, worth in {"loss": 0.6, "gap_closed": 0.7, "d_prime": -0.4}.items()
+        if "di" in conditions
+    ]
+    return pd.DataFrame(rows, columns=None if rows else ["dataset", "way"])
 
 
 def _rasters(generator, units, conditions, sorters):

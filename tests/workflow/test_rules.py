@@ -15,12 +15,13 @@ QUICK = (
     *("check_ground_truth", "gather_trials", "gather_table", "list_model_uses"),
     *("estimate_effects", "draw_models"),
 )
-# Made of recordings that another kind of dataset has, or beside the study.
+# Made of recordings that another kind of dataset has, of models tuned from others, or beside the
+# study.
 OTHERS = {
     *("fetch_source", "read_recorded", "read_paired", "read_mearec"),
     *("generate_surrogate", "compare_surrogate", "draw_surrogate", "generate_hybrid"),
     *("simulate_templates", "simulate_recording", "install_environment", "try_condition"),
-    *("clean", "environments"),
+    *("tabulate_transfer", "clean", "environments"),
 }
 
 

@@ -36,6 +36,7 @@ all_overviews = [
     ("statistics", "effects_by_sorter", ["effects"]),
     ("statistics", "gain_noise", ["effects", "recordings"]),
     ("statistics", "training_gain", ["models", "effects", "model_uses"]),
+    ("statistics", "transfer", ["transfer"]),
 ]
 
 # What a study cannot show is not drawn: tables it does not make, and these.
@@ -49,7 +50,7 @@ cannot_show = {
     "effects_by_sorter": len(study.sorters) < 2,
     "gain_noise": len(datasets_with_truth) < 2,
 }
-made_tables = {*all_tables, "effects"} - tables_without_rows
+made_tables = {*all_tables, *estimated_tables} - tables_without_rows
 overviews = [
     (stage, name, needed)
     for stage, name, needed in all_overviews

@@ -3,7 +3,9 @@
 
 rule write_report:
     input:
-        tables=expand("results/tables/{table}.parquet", table=[*all_tables, "effects"]),
+        tables=expand(
+            "results/tables/{table}.parquet", table=[*all_tables, *estimated_tables]
+        ),
         verdict="results/verdict.json",
         figures=[f"results/figures/{name}.svg" for _, _, name in figure_list],
         pictures=[f"results/figures/{name}.png" for _, _, name in figure_list],

@@ -35,4 +35,40 @@ rule estimate_effects:
         "../scripts/estimate_effects.py"
 
 
-tables = table_files([*all_tables, "effects"])
+# Whether models transfer is shown where one is trained further than it was.
+tunes_models = any(
+    study.bases_of(study.model_of(name)) for name in denoising_conditions
+)
+estimated_tables = ["effects", *(["transfer"] if tunes_models else [])]
+
+
+rule tabulate_transfer:
+    input:
+        **{
+            name: f"results/tables/{name}.parquet"
+            for name in (
+                "models",
+                "model_uses",
+                "recordings",
+                "residual_spectra",
+                "effects",
+            )
+        },
+    output:
+        multiext("results/tables/transfer", *(f".{suffix}" for suffix in TABLE_FORMATS)),
+    log:
+        "results/logs/tables/transfer.log",
+    localrule: True
+    conda:
+        "../../envs/report.yaml"
+    envmodules:
+        *modules_of("report"),
+    params:
+        seed=study.seed,
+    message:
+        "Tabulate what models are worth for how much data"
+    script:
+        "../scripts/tabulate_transfer.py"
+
+
+tables = table_files([*all_tables, *estimated_tables])

@@ -4,6 +4,7 @@ from ephys_deepinterpolation.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.params.threads)
 
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -23,6 +24,7 @@ recordings = [
 ]
 base = snakemake.input.get("base")
 recipe = snakemake.params.recipe
+started = time.monotonic()
 model = follow_recipe(
     recipe,
     recordings,
@@ -35,6 +37,7 @@ keys |= {"replicate": int(snakemake.wildcards.replicate)}
 keys |= {"condition": snakemake.wildcards.condition, "model": snakemake.wildcards.model}
 facts = {
     "fine_tuned_from": recipe.get("fine_tune"),
+    "training_seconds": time.monotonic() - started,
     "model_saw_recording": model.saw(
         apply_condition(truths[0].recording, snakemake.params.pipeline)
     ),

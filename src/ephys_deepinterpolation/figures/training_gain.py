@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from ephys_deepinterpolation.figures import style
 from ephys_deepinterpolation.figures.effects import effect_interval
 from ephys_deepinterpolation.figures.gain_noise import effects_of_datasets
+from ephys_deepinterpolation.statistics.transfer import HOME
 
 COLUMNS = {"training_frames": "Frames of training data", "steps": "Optimiser steps"}
-HOME = {"dataset": "trained_on", "replicate": "trained_replicate", "condition": "trained_for"}
 
 
 def training_of_conditions(models: pd.DataFrame, model_uses: pd.DataFrame) -> pd.DataFrame:

@@ -58,7 +58,7 @@ TABLES = {
     ),
     "sortings": ("sortings",),
     "comparisons": ("units", "collisions", "correlograms", "matches", "quality", "agreement"),
-    "statistics": ("effects",),
+    "statistics": ("effects", "transfer"),
 }
 NOT_SHOWN = ("contacts", "excerpts", "spectra", "traces", "rasters")
 LARGEST_SVG = 100_000
