@@ -4,6 +4,7 @@ import pytest
 import spikeinterface as si
 
 from fixtures import integer_recording, train
+from hub_server import hub  # noqa: F401
 from servers import bucket, line, s3_port, web  # noqa: F401
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ephys_deepinterpolation.configuration import ConfigurationError, read_study
+from ephys_deepinterpolation.configuration import ConfigurationError, models, read_study
 
 PROJECT = Path(__file__).parents[1]
 SCHEMAS = PROJECT / "workflow/schemas"
@@ -48,6 +48,7 @@ def problems_with(config, model=None, pipeline=None, **models):
 
 RECIPES = {
     "pretrained": {"pretrained": "given.safetensors"},
+    "on a hub": {"pretrained": "hf://lab/np2@v1"},
     "tuned": {"fine_tune": "compact", **OPTIMISER},
     "tuned on other data": {"fine_tune": "compact", "train_on": REAL, **OPTIMISER},
     "tuned on all data": {"fine_tune": "compact", "train_on": [SYNTHETIC, REAL], **OPTIMISER},
@@ -78,7 +79,10 @@ WRONG_RECIPES = [
     ({"fine_tune": "compact"}, ["another.max_steps", "found nothing"]),
     (RECIPES["pretrained"] | OPTIMISER, ["another.max_steps", "unknown key", "pretrained"]),
     ({"pretrained": "no.safetensors"}, ["another.pretrained", "does not exist"]),
-    ({"pretrained": "hf://a/b@c"}, ["another.pretrained", "an address", "on this disk"]),
+    ({"pretrained": "https://lab/np2"}, ["another.pretrained", "another kind of address", "hf://"]),
+    ({"pretrained": "hf://lab/np2"}, ["another.pretrained", "names no tag", "hf://lab/np2@v1"]),
+    ({"pretrained": "hf://lab/{np2}@v1"}, ["another.pretrained", "is no address of a model"]),
+    ({"pretrained": "hf://lab/np2@v1;id"}, ["another.pretrained", "has no tag in letters"]),
     (RECIPES["tuned"] | {"fine_tune": "compcat"}, ["fine_tune", "compcat", 'mean "compact"']),
     (RECIPES["tuned"] | {"fine_tune": "another"}, ["fine_tune", "another from another: a circle"]),
     (RECIPES["tuned"] | {"train_on": "np2"}, ["another.train_on", '"np2"', "a dataset"]),
@@ -102,6 +106,40 @@ WRONG_RECIPES = [
 def test_a_recipe_that_is_none_is_named_with_its_mistake(config, recipe, parts):
     first, *_ = problems_with(config, recipe)
     assert all(part in first for part in parts), first
+
+
+def test_a_model_of_this_package_is_named(config, monkeypatch):
+    known = {"np2": Path("np2.safetensors"), "np1": Path("np1.safetensors")}
+    monkeypatch.setattr(models, "packaged_models", lambda: known)
+    assert problems_with(config, {"pretrained": "np2"}) == ()
+    (said,) = problems_with(config, {"pretrained": "np3"})
+    assert "np2, np1" in said and "did you mean" in said
+
+
+PUBLICATION = {"repository": "lab/np2", "tag": "v1"}
+
+
+def test_a_trained_model_can_be_published(config):
+    config["publish"] = {"compact": PUBLICATION}
+    assert read_study(config, SCHEMAS).publications == {"compact": PUBLICATION | {"private": False}}
+
+
+@pytest.mark.parametrize(
+    ("name", "publication", "parts"),
+    [
+        ("given", PUBLICATION, ["publish.given", "not trained here"]),
+        ("compcat", PUBLICATION, ["publish.compcat", 'mean "compact"']),
+        ("compact", PUBLICATION | {"tag": "main"}, ["publish.compact", "names a branch"]),
+        ("compact", PUBLICATION | {"tag": 1}, ["publish.compact.tag", "found 1", "text"]),
+        ("compact", PUBLICATION | {"repository": "np2"}, ["publish.compact", "owner/name"]),
+        ("compact", PUBLICATION | {"token": "hf_x"}, ["publish.compact.token", "unknown key"]),
+        ("compact", {"tag": "v1"}, ["publish.compact.repository", "found nothing"]),
+    ],
+)
+def test_what_cannot_be_published_is_said_before_it_is_trained(config, name, publication, parts):
+    config["publish"] = {name: publication}
+    (said,) = problems_with(config, given=RECIPES["pretrained"])
+    assert all(part in said for part in parts), said
 
 
 def test_recipes_that_start_from_each_other_are_a_circle(config):

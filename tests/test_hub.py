@@ -14,7 +14,7 @@ from ephys_deepinterpolation.addresses import AddressError, hub_address
 from ephys_deepinterpolation.hub import HASHES, HubError, fetch_model, publish_model
 from ephys_deepinterpolation.model import ModelError
 from fixtures import assert_same_weights, noise_recording, untrained_model
-from hub_server import OWNER, TOKEN, Repository, hub  # noqa: F401
+from hub_server import OWNER, TOKEN, Repository
 from servers import sha256_of
 
 REPOSITORY = f"{OWNER}/np2"
@@ -34,7 +34,7 @@ def files(tmp_path):
 
 
 @pytest.fixture
-def logged_in(hub, monkeypatch):  # noqa: F811
+def logged_in(hub, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     return hub
 
@@ -47,7 +47,7 @@ def published(logged_in, files, monkeypatch):
     return logged_in
 
 
-def wrote(hub):  # noqa: F811
+def wrote(hub):
     """What the hub was asked to change."""
     return [asked for asked in hub.requests if not asked.startswith(("GET", "HEAD"))]
 
@@ -148,7 +148,7 @@ def test_a_client_told_to_stay_offline_says_so_of_what_it_has_not(published, mon
         ("hf://lab/np2@v1\n", "has no tag in letters"),
     ],
 )
-def test_an_address_of_another_form_is_refused_before_anything_is_asked(hub, address, said):  # noqa: F811
+def test_an_address_of_another_form_is_refused_before_anything_is_asked(hub, address, said):
     with pytest.raises(AddressError) as raised:
         load_model(address)
     assert said in str(raised.value)
@@ -209,7 +209,7 @@ def test_a_copy_that_was_damaged_is_refused_once_and_fetched_anew(published, fil
     assert fetch_model(ADDRESS).read_bytes() == files[0].read_bytes()
 
 
-def test_a_repository_of_something_else_is_no_model_of_this_project(hub):  # noqa: F811
+def test_a_repository_of_something_else_is_no_model_of_this_project(hub):
     hub.repositories[REPOSITORY] = other = Repository()
     other.tags["v1"] = other.commit({"README.md": b"# Something else"}, "Add")
     with pytest.raises(HubError) as raised:
@@ -217,7 +217,7 @@ def test_a_repository_of_something_else_is_no_model_of_this_project(hub):  # noq
     assert "is no model of this project" in one_sentence(raised)
 
 
-def test_a_file_with_the_right_hash_that_is_no_model_is_refused(hub):  # noqa: F811
+def test_a_file_with_the_right_hash_that_is_no_model_is_refused(hub):
     content = {"model.safetensors": b"no model", "README.md": b"# A card"}
     hashes = {name: sha256_of(data) for name, data in content.items()}
     hub.repositories[REPOSITORY] = other = Repository()
@@ -263,7 +263,7 @@ def test_what_broke_off_before_the_tag_is_tagged_the_next_time(logged_in, files)
     assert repository.messages == ["Begin", "Publish v1"]
 
 
-def test_without_a_token_nothing_is_asked(hub, files):  # noqa: F811
+def test_without_a_token_nothing_is_asked(hub, files):
     with pytest.raises(HubError, match="there is no token: set HF_TOKEN"):
         publish_model(*files, REPOSITORY, "v1")
     assert hub.requests == []
@@ -271,7 +271,7 @@ def test_without_a_token_nothing_is_asked(hub, files):  # noqa: F811
 
 @pytest.mark.parametrize("repository", [REPOSITORY, "others/np2"])
 def test_a_token_that_may_not_write_is_refused_and_never_told(
-    hub,  # noqa: F811
+    hub,
     files,
     repository,
     monkeypatch,

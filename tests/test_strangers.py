@@ -319,6 +319,10 @@ def test_what_is_on_a_network_is_not_read(tmp_path):
             load(evil)
     with pytest.raises(UnsafeFileError, match="has to be on disk"):
         read_traces("read_zarr", in_zarr(tmp_path), {"storage_options": {"anon": True}})
+    denoised = "ephys_deepinterpolation.recording.DeepInterpolatedRecording"
+    evil = written(tmp_path / "evil.json", naming(denoised, model="hf://evil/model@v1"))
+    with pytest.raises(UnsafeFileError, match="has to be on disk"):
+        load(evil)
 
 
 # Readers.

@@ -10,6 +10,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.sourcecache import SourceFile
 from snakemake.utils import update_config
 
+from ephys_deepinterpolation.addresses import hub_address, is_hub_address
 from ephys_deepinterpolation.configuration import (
     ConfigurationError,
     read_study,
@@ -17,6 +18,7 @@ from ephys_deepinterpolation.configuration import (
     training_datasets,
 )
 from ephys_deepinterpolation.offers import offering_packages
+from ephys_deepinterpolation.pretrained import packaged_models
 from ephys_deepinterpolation.seeds import derive_seed
 from ephys_deepinterpolation.strangers import UnsafeFileError, check_configuration
 
@@ -170,6 +172,15 @@ def training_truths(wildcards):
     ]
 
 
+def given_file(given):
+    """Where a model is that is not trained here: fetched from a hub, with this package, or a path."""
+    if is_hub_address(given):
+        address = hub_address(given)
+        return f"results/models/fetched/{address.repository}@{address.tag}.safetensors"
+    packaged = packaged_models()
+    return local(os.path.relpath(packaged[given]) if given in packaged else given)
+
+
 def model_file(model, dataset, replicate, condition):
     """Where a recipe's model is, for a condition of a dataset.
 
@@ -178,7 +189,7 @@ def model_file(model, dataset, replicate, condition):
     """
     recipe = study.models[model]
     if "pretrained" in recipe:
-        return local(recipe["pretrained"])
+        return given_file(recipe["pretrained"])
     if (trained_on := training_datasets(recipe)) and trained_on[0] != dataset:
         dataset = trained_on[0]
         replicate = replicate_for(dataset, replicate)

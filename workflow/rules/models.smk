@@ -7,6 +7,35 @@ all_models = list(
 )
 
 
+addresses = [
+    hub_address(given)
+    for recipe in study.models.values()
+    if is_hub_address(given := recipe.get("pretrained"))
+]
+
+
+# On the machine of Snakemake itself: where jobs run there is often no network.
+rule fetch_model:
+    output:
+        "results/models/fetched/{repository}@{tag}.safetensors",
+    log:
+        "results/logs/models/fetched/{repository}@{tag}.log",
+    wildcard_constraints:
+        repository=one_of([address.repository for address in addresses]),
+        tag=one_of([address.tag for address in addresses]),
+    localrule: True
+    conda:
+        "../../envs/generation.yaml"
+    envmodules:
+        *modules_of("generation"),
+    params:
+        address="hf://{repository}@{tag}",
+    message:
+        "Fetch {wildcards.repository} at {wildcards.tag}"
+    script:
+        "../scripts/fetch_model.py"
+
+
 rule train:
     input:
         unpack(base_input),

@@ -4,9 +4,16 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
+from ephys_deepinterpolation.addresses import (
+    AddressError,
+    hub_address,
+    is_hub_address,
+    without_secrets,
+)
 from ephys_deepinterpolation.configuration.problems import (
     Place,
     brace_problems,
+    did_you_mean,
     mapping,
     problem,
     shown,
@@ -14,6 +21,7 @@ from ephys_deepinterpolation.configuration.problems import (
     unknown_key,
     unknown_name,
 )
+from ephys_deepinterpolation.pretrained import packaged_models
 
 _DATA = ("train_on", "training_s")
 _OPTIMISER = ("max_steps", "batch_size", "learning_rate")
@@ -99,13 +107,51 @@ def _network_problems(network: dict[str, Any], place: Place) -> Iterator[str]:
         yield problem(place.at("rows"), shown(keys["rows"]), "no rows beside own_channel")
 
 
-def _file_problems(path: str, place: Place) -> Iterator[str]:
-    yield from brace_problems(place, path)
-    if "://" in path:
-        yield problem(place, f"{shown(path)}, an address", "the path of a model file on this disk")
-    elif not Path(path).is_file():
-        found = f"{shown(path)}, which does not exist in {Path.cwd()}"
-        yield problem(place, found, "the path of a model file")
+def _file_problems(given: str, place: Place) -> Iterator[str]:
+    """Check a model that is there: in this package, on a hub, or on this disk."""
+    known = packaged_models()
+    if given in known:
+        return
+    if is_hub_address(given):
+        yield from _address_problems(given, place)
+        return
+    yield from brace_problems(place, given)
+    packaged = f"the name of one that comes with this package ({', '.join(known) or 'none'})"
+    allowed = f"the path of a model file, hf://owner/name@tag, or {packaged}"
+    if "://" in given:
+        found = f"{shown(without_secrets(given))}, another kind of address"
+        yield problem(place, found, allowed)
+    elif not Path(given).is_file():
+        found = f"{shown(given)}, which does not exist in {Path.cwd()}"
+        yield problem(place, found, allowed + did_you_mean(given, known))
+
+
+def _address_problems(address: str, place: Place) -> Iterator[str]:
+    try:
+        hub_address(address)
+    except AddressError as error:
+        yield f"{place}: {error}."
+
+
+def publication_problems(settings: dict[str, Any], root: Place) -> Iterator[str]:
+    """Check that what is to be published is trained, and that its repository and tag can be.
+
+    Parameters
+    ----------
+    settings : dict
+        The configuration.
+    root : Place
+    """
+    models = mapping(settings.get("models"))
+    for name, entry in mapping(settings.get("publish")).items():
+        place, publication = root.at("publish", name), mapping(entry)
+        if name not in models:
+            yield from undefined(place, name, settings, "models")
+        elif "pretrained" in mapping(models[name]):
+            yield problem(place, "a model that is not trained here", "a recipe that trains one")
+        repository, tag = publication.get("repository"), publication.get("tag")
+        if isinstance(repository, str) and isinstance(tag, str):
+            yield from _address_problems(f"hf://{repository}@{tag}", place)
 
 
 def _chain_problems(name: str, models: dict[str, Any], place: Place) -> Iterator[str]:

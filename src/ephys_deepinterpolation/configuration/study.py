@@ -14,7 +14,7 @@ from ephys_deepinterpolation.configuration.datasets import (
     read_entries,
 )
 from ephys_deepinterpolation.configuration.endpoints import endpoint_problems
-from ephys_deepinterpolation.configuration.models import model_problems
+from ephys_deepinterpolation.configuration.models import model_problems, publication_problems
 from ephys_deepinterpolation.configuration.problems import (
     ConfigurationError,
     Place,
@@ -54,8 +54,8 @@ class Study:
         In the order of the table.
     pipelines : dict of str to list of dict
         The steps of every defined condition, each with `name` and `params`.
-    models, sorter_settings, sources, endpoints : dict of str to dict
-        The sections `models`, `sorters`, `sources` and `endpoints` of the configuration.
+    models, sorter_settings, sources, endpoints, publications : dict of str to dict
+        The sections `models`, `sorters`, `sources`, `endpoints` and `publish` of the configuration.
     artifacts, environments : dict
         The sections of that name.
     """
@@ -75,6 +75,7 @@ class Study:
     artifacts: dict[str, Any] = field(repr=False)
     environments: dict[str, Any] = field(repr=False)
     endpoints: dict[str, dict[str, Any]] = field(repr=False)
+    publications: dict[str, dict[str, str]] = field(repr=False)
 
     def conditions_of(self, dataset: str) -> tuple[str, ...]:
         """Name the conditions that a dataset goes through; an oracle needs to know its parts."""
@@ -170,6 +171,7 @@ def read_study(
     problems += table_problems
     names = {str(entry.cells["dataset"]) for entry in entries if "dataset" in entry.cells}
     problems += model_problems(settings, names, root)
+    problems += publication_problems(settings, root)
     datasets = []
     for entry in entries:
         dataset, dataset_problems = read_dataset(entry, settings, registry, root)
@@ -237,4 +239,5 @@ def _study_of(settings: dict[str, Any], datasets: list[Dataset]) -> Study:
         artifacts=_sorted_keys(settings["artifacts"]),
         environments=settings["environments"],
         endpoints=_in_one_order(settings["endpoints"]),
+        publications=settings["publish"],
     )
