@@ -16,7 +16,12 @@ rule fetch_source:
     envmodules:
         *modules_of("generation"),
     params:
-        source=lambda wildcards: study.sources[wildcards.source],
+        # To name its licence fetches nothing again.
+        source=lambda wildcards: {
+            key: value
+            for key, value in study.sources[wildcards.source].items()
+            if key != "licence"
+        },
     message:
         "Fetch {wildcards.source}"
     script:

@@ -4,7 +4,7 @@ What a value may be stands in JSON Schemas; what one value asks of another, and 
 and probeinterface know, is checked here. Every problem is reported at once, as one sentence.
 """
 
-from ephys_deepinterpolation.configuration.datasets import Dataset
+from ephys_deepinterpolation.configuration.datasets import Dataset, licence_of
 from ephys_deepinterpolation.configuration.models import training_datasets
 from ephys_deepinterpolation.configuration.problems import ConfigurationError
 from ephys_deepinterpolation.configuration.sections import (
@@ -22,6 +22,7 @@ __all__ = [
     "Dataset",
     "Study",
     "keeps_traces",
+    "licence_of",
     "read_study",
     "steps_before_denoising",
     "training_datasets",

@@ -28,7 +28,9 @@ def attenuated_units(attenuation: pd.DataFrame) -> pd.DataFrame:
     return style.asked_units(attenuation).dropna(subset=["kept_peak"])
 
 
-def kept_by_bin(attenuation: pd.DataFrame, column: str, edges: Sequence[float]) -> pd.DataFrame:
+def kept_by_bin(
+    attenuation: pd.DataFrame, column: str, edges: Sequence[float], value: str = "kept_peak"
+) -> pd.DataFrame:
     """Return the median kept peak of each condition in each bin of a property of the units.
 
     Parameters
@@ -39,6 +41,8 @@ def kept_by_bin(attenuation: pd.DataFrame, column: str, edges: Sequence[float]) 
         The property.
     edges : sequence of float
         Of the bins, ascending; a bin holds its lower edge.
+    value : str
+        Another column, of this table or of another with one row per unit, in place of `kept_peak`.
 
     Returns
     -------
@@ -61,7 +65,7 @@ def kept_by_bin(attenuation: pd.DataFrame, column: str, edges: Sequence[float]) 
         name = (
             f"≥ {low:g}" if np.isinf(high) else f"< {high:g}" if low == 0 else f"{low:g}–{high:g}"
         )
-        kept = rows.groupby("condition", sort=False)["kept_peak"]
+        kept = rows.groupby("condition", sort=False)[value]
         columns[f"{name}\nn = {number}"] = kept.median().astype(float)
     return pd.DataFrame(columns)
 

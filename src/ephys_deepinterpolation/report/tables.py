@@ -109,7 +109,7 @@ def html_table(name: str, table: pd.DataFrame) -> HtmlTable:
     """
     shown, note = _shortened(name, table)
     columns = [str(column) for column in shown]
-    rows = [[_cell(value) for value in row] for row in shown.itertuples(index=False, name=None)]
+    rows = [[cell_of(value) for value in row] for row in shown.itertuples(index=False, name=None)]
     file, address = _embedded(name, table)
     if not file:
         note += f" The whole table is too large for this file: see results/tables/{name}.csv."
@@ -200,7 +200,8 @@ def _units_summary(units: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _cell(value: Any) -> Cell:
+def cell_of(value: Any) -> Cell:
+    """Return a value as a table shows it: numbers to four digits, a dash where there is none."""
     if value is None or pd.isna(value):
         return Cell("–", "", False)
     if isinstance(value, bool) or type(value).__name__ in {"bool", "bool_"}:

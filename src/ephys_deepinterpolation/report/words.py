@@ -53,13 +53,14 @@ def pipelines_in_words(config: object) -> list[tuple[str, str]]:
     studied = config.get("study", {}).get("conditions", [])
     given = config.get("conditions", {})
     return [
-        (str(name), " → ".join(_step_in_words(step) for step in given[name]) or "nothing")
+        (str(name), " → ".join(step_in_words(step) for step in given[name]) or "nothing")
         for name in studied
         if name in given
     ]
 
 
-def _step_in_words(step: Mapping[str, Any]) -> str:
+def step_in_words(step: Mapping[str, Any]) -> str:
+    """Return the name of a step of a pipeline, with its arguments."""
     parameters = ", ".join(
         f"{name} {value}" for name, value in (step.get("params") or {}).items() if value is not None
     )
