@@ -38,7 +38,7 @@ STAGES = {
     "comparisons": ("comparisons",),
     "tables": ("tables", "verdict.json"),
     "figures": ("figures",),
-    "report": ("report.html", "published"),
+    "report": ("report.html", "cards", "published"),
 }
 # What jobs of the study as a whole have in place of a dataset.
 _ALL = ""

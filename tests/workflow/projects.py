@@ -15,7 +15,7 @@ import psutil
 import yaml
 
 PROJECT = Path(__file__).parents[2]
-PARTS = ("Snakefile", "workflow", "config", "envs", "profiles")
+PARTS = ("Snakefile", "workflow", "config", "envs", "profiles", "CITATION.cff")
 STUDY = Path(__file__).with_name("study.yaml")
 # What a clock or a machine decides, and no seed.
 MEASURED = ["seconds", "training_seconds", "peak_memory_mb"]

@@ -17,9 +17,9 @@ card_tables = [
 ]
 # Of a recipe that is trained several times, for its first use.
 first_uses = {}
-for use in model_uses():
-    if "trained_on" in use:
-        first_uses.setdefault(use["model"], use)
+for each_use in all_model_uses:
+    if "trained_on" in each_use:
+        first_uses.setdefault(each_use["model"], each_use)
 all_cards = [f"results/cards/{model}" for model in first_uses]
 
 
@@ -61,8 +61,8 @@ def card_facts(wildcards):
 
 def carded_model(wildcards):
     """The file of the model that a card is of."""
-    use = first_uses[wildcards.model]
-    place = (use[name] for name in ("dataset", "replicate", "condition"))
+    first = first_uses[wildcards.model]
+    place = (first[name] for name in ("dataset", "replicate", "condition"))
     return model_file(wildcards.model, *place)
 
 

@@ -5,6 +5,7 @@ all_models = list(
         path for condition in denoising_conditions for path in trained_models(condition)
     )
 )
+all_model_uses = model_uses()
 
 
 addresses = [
@@ -93,7 +94,7 @@ rule list_model_uses:
     envmodules:
         *modules_of("report"),
     params:
-        uses=model_uses(),
+        uses=all_model_uses,
     message:
         "Write down which model each condition denoises with"
     script:

@@ -154,7 +154,8 @@ def noise_alone_units(evidence: Evidence, reference: str) -> pd.DataFrame:
 
 def _by_condition(values: pd.Series, rows: str, evidence: Evidence, reference: str) -> pd.DataFrame:
     """Spread a series over rows and conditions; the reference comes first."""
-    wide = values.unstack("condition", sort=False)
+    wide = values.rename("value").reset_index()
+    wide = wide.pivot_table("value", rows, "condition", sort=False)
     order = [reference, *evidence.conditions]
     return wide.reindex(columns=order).rename_axis(columns=None).reset_index(names=rows)
 
@@ -171,6 +172,9 @@ def effects(found: pd.DataFrame, verdict: Mapping[str, Any]) -> pd.DataFrame:
     """
     words = {endpoint["name"]: endpoint["words"] for endpoint in verdict.get("endpoints", [])}
     rows = found[(found["dataset"] == "all") & found["effect"].notna()]
+    sorters = [name for name in in_order(rows["sorter"]) if name not in ("all", "")]
+    if len(sorters) == 1:
+        rows = rows[rows["sorter"] != sorters[0]].replace({"sorter": {"all": sorters[0]}})
     shown = pd.DataFrame(
         {
             "endpoint": rows["endpoint"].map(words),
@@ -184,7 +188,7 @@ def effects(found: pd.DataFrame, verdict: Mapping[str, Any]) -> pd.DataFrame:
             "recordings": rows["recordings"].astype(object),
         }
     )
-    return shown.drop(columns="condition") if shown["condition"].nunique() == 1 else shown
+    return shown.drop(columns="condition") if len(set(shown["condition"])) == 1 else shown
 
 
 def _interval(row: pd.Series) -> str:
@@ -236,11 +240,10 @@ def shrunken_spikes(evidence: Evidence) -> list[str]:
     for condition in evidence.conditions:
         for row in bins.to_dict(orient="records"):
             if row[condition] is not None and row[condition] < ATTENUATED:
-                name = BINS["peak_uv"][0]
+                bounds, kept = row[BINS["peak_uv"][0]], number(row[condition])
                 sentences.append(
-                    f"Spikes shrink: of units with a {name.lower().replace('µv', 'µV')} "
-                    f"{row[name]}, {condition} keeps a median of {number(row[condition])} of the "
-                    "peak"
+                    f"Spikes shrink: of units with a peak of {bounds} µV, {condition} keeps a "
+                    f"median of {kept} of the peak"
                 )
     return sentences
 

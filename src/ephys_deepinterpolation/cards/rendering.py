@@ -165,17 +165,17 @@ def card_figures(
         Of the names in `FIGURES` those that there is something to draw of.
     """
     found = _Findings(tables, facts)
-    style = {"reference": facts.reference, "conditions": facts.conditions}
+    of_study = facts.reference, facts.conditions
     measured = found.evidence.tables
     figures = {}
     if len(model.history):
         figures["training"] = plot_loss(model.history, model.summary)
     if "noise" in measured:
-        figures["noise"] = plot_noise(measured["noise"], **style)
+        figures["noise"] = plot_noise(measured["noise"], *of_study)
     if not found.by_bins("attenuation", "kept_peak")["peak_uv"].empty:
-        figures["attenuation"] = plot_attenuation(measured["attenuation"], **style)
+        figures["attenuation"] = plot_attenuation(measured["attenuation"], *of_study)
     if found.effects["effect"].notna().any():
-        figures["effects"] = plot_effects(found.effects, **style)
+        figures["effects"] = plot_effects(found.effects, *of_study)
     return figures
 
 

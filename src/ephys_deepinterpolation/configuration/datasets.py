@@ -244,7 +244,7 @@ def licence_of(dataset: Dataset, sources: dict[str, dict[str, Any]]) -> str:
     if dataset.licence:
         return dataset.licence
     read = [each for each, _ in _with_nested(dataset.parameters, Place("")) if "path" in each]
-    found = {sources.get(each.get("source"), {}).get("licence", _NOT_STATED) for each in read}
+    found = {sources.get(each.get("source", ""), {}).get("licence", _NOT_STATED) for each in read}
     return ", ".join(sorted(found)) or _OWN_DATA
 
 
