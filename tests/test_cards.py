@@ -3,6 +3,7 @@
 import hashlib
 import io
 import re
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -30,7 +31,7 @@ FACTS = CardFacts(
     reference="raw",
     conditions=["raw", "di"],
     steps=[{"name": "highpass_filter", "params": {"freq_min": 300.0}}],
-    training_data=[{"dataset": TRAINED, "kind": "synthetic", "licence": "CC0-1.0"}],
+    training_data=[[{"dataset": TRAINED, "kind": "synthetic", "licence": "CC0-1.0"}]],
     endpoints=ENDPOINTS,
     seed=3,
     repeats=1,
@@ -288,9 +289,22 @@ def test_data_of_a_base_from_a_file_are_not_taken_for_those_of_the_study(model, 
     (recording,) = model.provenance["recordings"]
     tuned = model.replace(provenance=model.provenance | {"recordings": [recording, recording]})
     text = section(model_card(tuned, tables, FACTS), "Training")
-    base, own = [line for line in text.splitlines() if "frames" not in line and "–" in line]
+    base, own = [line for line in text.splitlines() if line.startswith("| ") and "–" in line]
     assert base.startswith("| of the model it was tuned from |")
     assert own.startswith(f"| {TRAINED} |")
+
+
+def test_each_of_several_datasets_is_told_with_its_own_ranges(model, tables):
+    (recording,) = model.provenance["recordings"]
+    other = {"ranges": [{"recording": 1, "segment": 0, "start": 5, "end": 105}]}
+    several = model.replace(provenance=model.provenance | {"recordings": [recording, other]})
+    names = [
+        {"dataset": each, "kind": "synthetic", "licence": "-"} for each in ("a", "b", "unread")
+    ]
+    facts = replace(FACTS, training_data=[names])
+    (shown, *_) = tables_under(model_card(several, tables, facts), "Training")
+    assert shown["dataset"].tolist() == ["a", "b"]
+    assert shown["frames"].iloc[1] == 100
 
 
 def test_the_file_is_known_by_its_hash(card, model):

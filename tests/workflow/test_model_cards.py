@@ -50,7 +50,8 @@ def test_naming_the_licence_of_a_source_fetches_and_trains_nothing_again(finishe
 
 
 def test_a_model_from_a_file_or_of_no_condition_has_no_card(tmp_path):
-    folder = project_in(tmp_path / "project", models__unused={"network": {"family": "linear"}})
+    unused = {"network": {"family": "linear"}, "context_ms": 1.0}
+    folder = project_in(tmp_path / "project", models__unused=unused)
     planned = snakemake(folder, "--dry-run", "cards")
     assert planned.returncode == 0, said(planned)
     assert re.findall(r"Write the card of (\w+)", said(planned)) == ["compact"]

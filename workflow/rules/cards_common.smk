@@ -1,6 +1,6 @@
 # Which models have a card, and what the configuration says of them.
 
-from ephys_deepinterpolation.configuration import licence_of
+from ephys_deepinterpolation.configuration import licence_of, training_datasets
 
 # Of a recipe that is trained several times, for its first use.
 first_uses = {}
@@ -9,14 +9,21 @@ for each_use in all_model_uses:
         first_uses.setdefault(each_use["model"], each_use)
 
 
-def seen_by(model, dataset):
-    """The datasets a model of this recipe saw, kept with this one; those of its bases first."""
+def trainings(model, dataset):
+    """The datasets of each training that led to a model kept with this one, its own last."""
     recipe = study.models[model]
     if "pretrained" in recipe:
         return []
-    given = recipe.get("train_on", dataset)
-    own = [given] if isinstance(given, str) else list(given)
-    return [*(seen_by(base, own[0]) if (base := recipe.get("fine_tune")) else []), *own]
+    own = training_datasets(recipe) or [dataset]
+    base = recipe.get("fine_tune")
+    return [*(trainings(base, own[0]) if base else []), own]
+
+
+def described(dataset):
+    """What the card of a model says of a dataset that it was trained on."""
+    kind = study.datasets[dataset].kind
+    licence = licence_of(study.datasets[dataset], study.sources)
+    return {"dataset": dataset, "kind": kind, "licence": licence}
 
 
 def card_facts(wildcards):
@@ -32,12 +39,8 @@ def card_facts(wildcards):
         "conditions": study.conditions,
         "steps": steps_before_denoising(study.pipelines[home["trained_for"]]),
         "training_data": [
-            {
-                "dataset": name,
-                "kind": study.datasets[name].kind,
-                "licence": licence_of(study.datasets[name], study.sources),
-            }
-            for name in seen_by(wildcards.model, home["trained_on"])
+            [described(dataset) for dataset in datasets]
+            for datasets in trainings(wildcards.model, home["trained_on"])
         ],
         "endpoints": study.endpoints,
         "seed": study.seed,

@@ -22,6 +22,11 @@ from ephys_deepinterpolation.report.words import (
 ATTENUATED = 0.8
 """A bin of units that keeps less of its peak is named among the failures."""
 _MOST_RANGES = 6
+_OF_A_FILE = {
+    "dataset": "of the model it was tuned from",
+    "kind": "not known",
+    "licence": "see the card of that model",
+}
 _LOSSES = {
     "validation_loss": "this model",
     "linear_loss": "linear interpolation from the same context, what a network must beat",
@@ -56,27 +61,37 @@ def losses(summary: Mapping[str, Any]) -> pd.DataFrame:
     )
 
 
-def training_data(model: Model, described: Sequence[Mapping[str, str]]) -> pd.DataFrame:
+def training_data(model: Model, described: Sequence[Sequence[Mapping[str, str]]]) -> pd.DataFrame:
     """Return one row per recording that a model, and those it was tuned from, were trained on.
 
     Parameters
     ----------
     model : Model
-    described : sequence of mapping
-        `dataset`, `kind` and `licence` of the last of these recordings; what came before belongs to
-        a model from a file.
+    described : sequence of sequence of mapping
+        `dataset`, `kind` and `licence` of the recordings of each training, the model's own last;
+        what came before belongs to a model from a file.
     """
-    seen = model.provenance.get("recordings", [])
-    unknown = {"dataset": "of the model it was tuned from", "kind": "", "licence": "see there"}
-    described = described[-len(seen) :] if seen else []
-    names = [unknown] * (len(seen) - len(described)) + [dict(each) for each in described]
+    trainings = _trainings(model.provenance.get("recordings", []))
+    nothing: list[Sequence[Mapping[str, str]]] = [[]] * len(trainings)
+    known = [*nothing, *described][len(described) :]
     rows = []
-    for name, recording in zip(names, seen, strict=True):
-        ranges = recording.get("ranges", [])
-        frames = sum(piece["end"] - piece["start"] for piece in ranges)
-        row = name | {"frames": frames, "seconds": frames / model.sampling_frequency}
-        rows.append(row | {"ranges of frames": _ranges(ranges)})
+    for recordings, names in zip(trainings, known, strict=True):
+        for index, recording in enumerate(recordings):
+            row = dict(names[index]) if index < len(names) else _OF_A_FILE
+            frames = sum(piece["end"] - piece["start"] for piece in recording["ranges"])
+            row = row | {"frames": frames, "seconds": frames / model.sampling_frequency}
+            rows.append(row | {"ranges of frames": _ranges(recording["ranges"])})
     return pd.DataFrame(rows)
+
+
+def _trainings(seen: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
+    """Part recordings by the training that saw them: each counts its own from 0."""
+    trainings: list[list[Mapping[str, Any]]] = []
+    for recording in seen:
+        if recording["ranges"][0]["recording"] == 0:
+            trainings.append([])
+        trainings[-1].append(recording)
+    return trainings
 
 
 def _ranges(ranges: Sequence[Mapping[str, int]]) -> str:

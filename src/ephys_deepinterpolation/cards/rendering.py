@@ -20,6 +20,7 @@ from ephys_deepinterpolation.cards.evidence import gather_evidence, rows_at, use
 from ephys_deepinterpolation.figures.attenuation import plot_attenuation
 from ephys_deepinterpolation.figures.effects import plot_effects
 from ephys_deepinterpolation.figures.noise import plot_noise
+from ephys_deepinterpolation.figures.style import counted
 from ephys_deepinterpolation.figures.training import plot_loss
 from ephys_deepinterpolation.model import Model
 from ephys_deepinterpolation.report.words import step_in_words
@@ -59,8 +60,9 @@ class CardFacts:
         Of the study, in order.
     steps : sequence of mapping
         Of the pipeline, before the denoising one.
-    training_data : sequence of mapping
-        `dataset`, `kind`, `licence` of the recordings it was trained on, the last ones last.
+    training_data : sequence of sequence of mapping
+        `dataset`, `kind`, `licence` of the recordings of each training: those of the models that
+        it was tuned from, then its own.
     endpoints : mapping
         The section of the configuration.
     seed, repeats : int
@@ -78,7 +80,7 @@ class CardFacts:
     reference: str
     conditions: Sequence[str]
     steps: Sequence[Mapping[str, Any]]
-    training_data: Sequence[Mapping[str, str]]
+    training_data: Sequence[Sequence[Mapping[str, str]]]
     endpoints: Mapping[str, Mapping[str, Any]]
     seed: int
     repeats: int
@@ -125,8 +127,9 @@ def model_card(
         summary=model.summary,
         facts=facts,
         evidence=found.evidence,
-        shanks=_shanks(tables, facts.home),
-        gains=_gains(tables, facts.home),
+        trained_on=_trained_on(facts),
+        probes=_probes(tables, facts),
+        gains=_gains(tables, facts),
         steps=[step_in_words(step) for step in facts.steps],
         steps_in_python=pprint.pformat([dict(step) for step in facts.steps], width=92),
         training_data=contents.training_data(model, facts.training_data),
@@ -234,22 +237,34 @@ def _other_trainings(tables: Mapping[str, pd.DataFrame], facts: CardFacts) -> pd
     return others[columns].rename(columns=lambda name: name.replace("_", " "))
 
 
-def _of_home(table: pd.DataFrame | None, home: Mapping[str, Any]) -> pd.DataFrame:
+def _trained_on(facts: CardFacts) -> list[str]:
+    """Name the datasets of the model's own training."""
+    own = facts.training_data[-1] if facts.training_data else []
+    return [each["dataset"] for each in own] or [str(facts.home["trained_on"])]
+
+
+def _of_training_data(table: pd.DataFrame | None, facts: CardFacts) -> pd.DataFrame:
     if table is None or table.empty:
         return pd.DataFrame()
-    here = table["dataset"] == home["trained_on"]
-    return table[here & (table["replicate"] == home["trained_replicate"])]
+    return table[table["dataset"].isin(_trained_on(facts))]
 
 
-def _shanks(tables: Mapping[str, pd.DataFrame], home: Mapping[str, Any]) -> int | None:
-    """Count the shanks of the probe that a model was trained on."""
-    contacts = _of_home(tables.get("contacts"), home)
-    return None if contacts.empty else int(contacts["shank"].nunique())
+def _probes(tables: Mapping[str, pd.DataFrame], facts: CardFacts) -> list[str]:
+    """Say how many channels and shanks the probes have that a model was trained on."""
+    contacts = _of_training_data(tables.get("contacts"), facts)
+    if contacts.empty:
+        return []
+    probes = contacts.groupby(["dataset", "replicate"], sort=False)["shank"]
+    words = (
+        f"{counted(len(shanks), 'channel')} on {counted(shanks.nunique(), 'shank')}"
+        for _, shanks in probes
+    )
+    return list(dict.fromkeys(words))
 
 
-def _gains(tables: Mapping[str, pd.DataFrame], home: Mapping[str, Any]) -> list[float]:
+def _gains(tables: Mapping[str, pd.DataFrame], facts: CardFacts) -> list[float]:
     """Return the gains of the recordings that a model was trained on, µV per bit."""
-    rounding = _of_home(tables.get("rounding"), home)
+    rounding = _of_training_data(tables.get("rounding"), facts)
     gains = rounding["gain_uv_per_bit"].dropna() if len(rounding) else pd.Series(dtype=float)
     return sorted(gains.unique().tolist())
 
@@ -265,13 +280,12 @@ def _metadata(model: Model, facts: CardFacts, found: _Findings) -> ModelCardData
 
 
 def _losses_as_results(model: Model, facts: CardFacts) -> list[EvalResult]:
-    trained_on = ", ".join(dict.fromkeys(each["dataset"] for each in facts.training_data))
     return [
         EvalResult(
             task_type="denoising",
             task_name="Prediction of frames from those around them",
             dataset_type=str(facts.home["trained_on"]),
-            dataset_name=f"validation frames of {trained_on or facts.home['trained_on']}",
+            dataset_name=f"validation frames of {', '.join(_trained_on(facts))}",
             metric_type="mse",
             metric_name=name.replace("_", " "),
             metric_value=float(model.summary[name]),
