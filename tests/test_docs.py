@@ -33,12 +33,14 @@ from spikeinterface.sorters import sorter_dict
 import ephys_deepinterpolation
 from ephys_deepinterpolation.conditions import apply_condition
 from ephys_deepinterpolation.configuration import read_study
+from ephys_deepinterpolation.hub import publish_model
 from ephys_deepinterpolation.offers import offers
 from example_ground_truth import synthetic
 from example_legacy import LegacyFile
 from example_packages import install_examples
 from example_tables import CONDITIONS, example_tables
-from fixtures import SMALL_NETWORK, noise_recording
+from fixtures import SMALL_NETWORK, noise_recording, untrained_model
+from hub_server import OWNER, TOKEN
 from pages import PAGES, PROJECT, commands, files_of, name_of, to_run
 
 DOCS = PROJECT / "docs"
@@ -106,6 +108,17 @@ def reader_like(real):
     return read
 
 
+def put_model(hub, folder, monkeypatch):
+    """The model that pages fetch."""
+    card = folder / "card"
+    card.mkdir()
+    (card / "README.md").write_text("# A model\n")
+    model = untrained_model(noise_recording(100, seed=1, frequency=15_000.0))
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    publish_model(model.save(folder / "model.safetensors").path, card, f"{OWNER}/np2", "v1")
+    monkeypatch.delenv("HF_TOKEN")
+
+
 @pytest.fixture
 def quick(monkeypatch):
     """Recordings need not be there, and networks are small."""
@@ -120,8 +133,10 @@ PAGES_WITH_PYTHON = list(dict.fromkeys(block.page for block in to_run("python"))
 
 
 @pytest.mark.parametrize("page", PAGES_WITH_PYTHON, ids=name_of)
-def test_the_python_of_a_page_runs(page, folder, quick):
+def test_the_python_of_a_page_runs(page, folder, quick, hub, monkeypatch):
     code = "\n".join(block.text for block in to_run("python") if block.page == page)
+    if "hf://" in code:
+        put_model(hub, folder, monkeypatch)
     if "results/" in code:
         put_results(folder)
     put_data(folder)

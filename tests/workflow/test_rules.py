@@ -21,6 +21,7 @@ OTHERS = {
     *("fetch_source", "read_recorded", "read_paired", "read_mearec"),
     *("generate_surrogate", "compare_surrogate", "draw_surrogate", "generate_hybrid"),
     *("simulate_templates", "simulate_recording", "install_environment", "try_condition"),
+    *("fetch_model", "publish_model"),
     *("tabulate_transfer", "clean", "environments", "write_card"),
 }
 
