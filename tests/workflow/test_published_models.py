@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from ephys_deepinterpolation import load_model
-from fixtures import assert_same_weights
+from ephys_deepinterpolation.hub import publish_model
 from hub_server import OWNER, TOKEN
 from projects import leftovers, said, small_study_with, snakemake
 from servers import sha256_of
@@ -45,7 +45,7 @@ def lab(hub, monkeypatch):
     return hub
 
 
-def test_a_model_goes_from_one_study_to_the_next(lab, finished, monkeypatch):
+def test_the_model_of_a_study_is_published_with_its_card(lab, finished):
     published = publish(finished, "v1")
     assert published.returncode == 0, said(published)
     record = json.loads((finished / "results/published/compact.json").read_text())
@@ -59,7 +59,13 @@ def test_a_model_goes_from_one_study_to_the_next(lab, finished, monkeypatch):
     assert files_with(TOKEN, finished) == []
     assert TOKEN not in said(published)
 
-    # Whoever fetches needs none.
+
+def test_a_model_on_a_hub_is_fetched_tuned_and_applied(lab, finished, tmp_path, monkeypatch):
+    card = tmp_path / "card"
+    card.mkdir()
+    (card / "README.md").write_text("# A card\n")
+    publish_model(finished / TRAINED, card, REPOSITORY, "v1")
+    # Whoever fetches needs no token.
     monkeypatch.delenv("HF_TOKEN")
     fetched = ask(
         finished,
@@ -71,14 +77,12 @@ def test_a_model_goes_from_one_study_to_the_next(lab, finished, monkeypatch):
     )
     assert fetched.returncode == 0, said(fetched)
     copy = finished / f"results/models/fetched/{REPOSITORY}@v1.safetensors"
-    assert copy.read_bytes() == content["model.safetensors"]
+    assert copy.read_bytes() == (finished / TRAINED).read_bytes()
     tuned = load_model(finished / "results/models/tiny-synthetic/0/tuned/tuned/model.safetensors")
     trained = load_model(finished / TRAINED)
     assert tuned.provenance["trained_from"] == trained.provenance["weights"]
-    assert_same_weights(load_model(copy), trained)
-    facts = json.loads(
-        (finished / "results/conditions/tiny-synthetic/0/given/condition.json").read_text()
-    )
+    applied = finished / "results/conditions/tiny-synthetic/0/given/condition.json"
+    facts = json.loads(applied.read_text())
     assert facts["denoised"] and facts["model_saw_recording"]
 
 
