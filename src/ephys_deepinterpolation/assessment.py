@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from scipy.ndimage import median_filter
 from spikeinterface.core import BaseRecording
 
 from ephys_deepinterpolation.geometry import ProbeImage
@@ -52,9 +53,9 @@ MOST_SILENT = 0.5
 MOST_SATURATED = 0.1
 # Most of the power: what was high-passed where spikes begin holds next to none below.
 SPIKE_BAND_HZ, MOST_SLOW = 300.0, 0.5
-# Noise of an amplifier reaches the upper end of the band; where it falls to a hundredth (20 dB)
-# of the median density, a filter has taken it away.
-EMPTY_DENSITY = 0.01
+# Where the density falls to a hundredth (20 dB) on the way to a frequency half as high again, a
+# low-pass has done it: noise and spikes, which fall with the square of frequency, lose 3.5 dB.
+EMPTY_DENSITY, STEEP = 0.01, 1.5
 # The model's own is added.
 _OMISSIONS = (0, 1, 2, 4, 8)
 
@@ -217,13 +218,21 @@ def _of_spectra(spectra: pd.DataFrame) -> dict[str, Estimate]:
         spectra[spectra["trace"] == name].set_index("frequency_hz")["density_uv2_per_hz"]
         for name in ("input", "residual")
     )
-    in_band = of_input[of_input.index >= SPIKE_BAND_HZ]
-    held = in_band.index[in_band >= EMPTY_DENSITY * in_band.median()]
     return {
-        "upper_edge": Estimate(float(held.max()) if len(held) else np.nan),
+        "upper_edge": Estimate(_upper_edge(of_input)),
         "slow_input": _slow(of_input),
         "slow_residual": _slow(of_residual),
     }
+
+
+def _upper_edge(density: pd.Series) -> float:
+    """Find the frequency above which a low-pass has taken everything away; NaN without one."""
+    frequencies = density.index.to_numpy(float)
+    # Without the lines of mains and clocks.
+    smooth = median_filter(density.to_numpy(float), 5)
+    further = np.interp(STEEP * frequencies, frequencies, smooth, right=np.nan)
+    falls = (frequencies >= SPIKE_BAND_HZ) & (further < EMPTY_DENSITY * smooth)
+    return STEEP * float(frequencies[falls].min()) if falls.any() else np.nan
 
 
 def _slow(density: pd.Series) -> Estimate:
@@ -259,7 +268,7 @@ def _copying(values: dict[str, Estimate]) -> list[_Finding]:
     if not foretold > COPIES_NOISE:
         return []
     edge = values.get("upper_edge", Estimate(np.nan)).mean
-    where = f" (there is next to nothing above {edge:,.0f} Hz)" if np.isfinite(edge) else ""
+    where = f" (it holds next to nothing above {edge:,.0f} Hz)" if np.isfinite(edge) else ""
     return [
         _Finding(
             DO_NOT_USE,
