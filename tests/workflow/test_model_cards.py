@@ -40,13 +40,15 @@ def test_writing_cards_again_makes_nothing_of_the_study_anew(finished, card):
     assert "Nothing to be done" in said(again)
 
 
-def test_naming_the_licence_of_a_source_fetches_and_trains_nothing_again(finished, card):
-    source = {"package": "some-data==1.0", "sha256": "0" * 64, "licence": "CC0-1.0"}
-    (finished / "licence.yaml").write_text(yaml.safe_dump({"sources": {"some-data": source}}))
-    run = snakemake(finished, "--dry-run", configfiles=("study.yaml", "licence.yaml"))
-    assert run.returncode == 0, said(run)
-    for job in ("Fetch", "Train", "Generate", "Sort"):
-        assert f"{job} " not in said(run)
+def test_to_name_the_licence_of_a_dataset_is_a_matter_of_its_cards(finished, card):
+    licence = {"study": {"datasets": {"tiny-synthetic": {"licence": "CC0-1.0"}}}}
+    (finished / "licence.yaml").write_text(yaml.safe_dump(licence))
+    files = ("study.yaml", "licence.yaml")
+    planned = snakemake(finished, "--dry-run", "cards", configfiles=files)
+    assert planned.returncode == 0, said(planned)
+    jobs = {job for job in ("Generate", "Train", "Apply", "Sort") if f"{job} " in said(planned)}
+    assert jobs == set()
+    assert "Write the card of compact" in said(planned)
 
 
 def test_a_model_from_a_file_or_of_no_condition_has_no_card(tmp_path):

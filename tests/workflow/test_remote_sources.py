@@ -100,6 +100,18 @@ def test_what_cannot_be_fetched_is_one_sentence_each_and_leaves_nothing(web, tmp
     assert not leftovers(folder)
 
 
+def test_to_name_the_licence_of_a_source_fetches_nothing_again(web, tmp_path):
+    web.files["/traces.bin"] = data = os.urandom(2_000)
+    source = {"url": web.url("/traces.bin"), "sha256": sha256_of(data), "licence": "CC0-1.0"}
+    folder = project_in(tmp_path / "project")
+    target = "results/sources/traces"
+    for given, options in ((source, ()), (source | {"licence": "CC-BY-4.0"}, ("--dry-run",))):
+        (folder / "study.yaml").write_text(yaml.safe_dump({"sources": {"traces": given}}))
+        run = snakemake(folder, "--cores", "1", target, *options)
+        assert run.returncode == 0, said(run)
+    assert "Nothing to be done" in said(run)
+
+
 def test_two_studies_share_what_they_fetch_in_a_cache(web, line, tmp_path, monkeypatch):
     web.files["/traces.bin"] = data = os.urandom(100_000)
     server = line(web.server_port)

@@ -137,7 +137,7 @@ def by_bin(table: pd.DataFrame, column: str, value: str, order: Sequence[str]) -
     rows = []
     for label in medians:
         bounds, units = str(label).split("\nn = ")
-        row = {name: bounds, "units": units}
+        row = {name: bounds, "units": int(units) if units.isdecimal() else units}
         rows.append(row | {each: medians[label].get(each) for each in order})
     return pd.DataFrame(rows)
 
