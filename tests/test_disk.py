@@ -1,5 +1,6 @@
 """The disk that a run will fill, foretold."""
 
+from dataclasses import replace
 from pathlib import Path, PurePath
 
 import pytest
@@ -32,6 +33,19 @@ def test_a_recording_takes_two_bytes_a_sample_and_denoised_four(study):
     denoised = output("conditions/np2-synthetic/0/di", condition="di")
     assert megabytes(truth, study) == pytest.approx(2 * samples / 1e6)
     assert megabytes(denoised, study) == pytest.approx(4 * samples / 1e6)
+
+
+def test_a_tissue_that_is_recorded_twice_takes_both(study):
+    dataset = study.datasets["np2-synthetic"]
+    longer = {"training_duration_s": 3 * dataset.parameters["duration_s"]}
+    twice = replace(
+        study,
+        datasets={"np2-synthetic": replace(dataset, parameters=dataset.parameters | longer)},
+    )
+    truth = output("ground_truth/np2-synthetic/0")
+    assert megabytes(truth, twice) == pytest.approx(4 * megabytes(truth, study))
+    denoised = output("conditions/np2-synthetic/0/di", condition="di")
+    assert megabytes(denoised, twice) == megabytes(denoised, study)
 
 
 def test_a_condition_that_is_kept_as_a_recipe_takes_nothing(study):

@@ -10,6 +10,7 @@ from ephys_deepinterpolation.sizes import (
     figures_memory_mb,
     memory_mb,
     minutes,
+    size_made,
     size_of,
     sorter_memory_mb,
     sorter_minutes,
@@ -94,16 +95,6 @@ SIMULATION = {
             {"channels": 48, "duration_s": 2.0, "sampling_frequency_hz": 25_000.0},
             Size(48, 50_000),
         ),
-        (
-            "synthetic",
-            {
-                "channels": 48,
-                "duration_s": 2.0,
-                "training_duration_s": 3.0,
-                "sampling_frequency_hz": 25_000.0,
-            },
-            Size(48, 75_000),
-        ),
         ("mearec", {"simulation": SIMULATION}, Size(24, 100_000)),
         (
             "surrogate",
@@ -158,6 +149,15 @@ class TestOfFiles:
         path.parent.mkdir(parents=True)
         path.write_bytes(bytes(2 * 384))
         assert self.size(kind, nested, tmp_path, recording).frames == 1
+
+
+def test_a_recording_to_train_on_counts_where_it_is_made(tmp_path):
+    parameters = {"channels": 48, "duration_s": 2.0, "sampling_frequency_hz": 25_000.0}
+    once = Dataset("name", "synthetic", parameters)
+    twice = Dataset("name", "synthetic", parameters | {"training_duration_s": 3.0})
+    assert size_of(once, tmp_path) == size_of(twice, tmp_path) == Size(48, 50_000)
+    assert size_made(once, tmp_path) == Size(48, 50_000)
+    assert size_made(twice, tmp_path) == Size(48, 125_000)
 
 
 def test_the_longer_of_two_recordings_counts(tmp_path):

@@ -82,7 +82,10 @@ def _of_recording(output: Output, size: Size, study: Study) -> float:
     seconds = size.frames / FREQUENCY_HZ
     if output.folder == "ground_truth":
         dataset = study.datasets[output.wildcards["dataset"]]
-        recordings = 2 if {"training", "training_path"} & set(dataset.parameters) else 1
+        given = dataset.parameters
+        recordings = 2.0 if {"training", "training_path"} & set(given) else 1.0
+        if "training_duration_s" in given:
+            recordings += given["training_duration_s"] / given["duration_s"]
         spikes_alone = as_floats if dataset.kind == "mearec" else 0.0
         return recordings * size.megabytes + spikes_alone
     if output.folder == "mearec":

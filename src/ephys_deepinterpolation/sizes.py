@@ -1,7 +1,7 @@
 """How large a dataset's recording is, and what jobs on it need, before any of it exists."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -174,10 +174,22 @@ def size_of(dataset: Dataset, sources: Path) -> Size:
     return own
 
 
+def size_made(dataset: Dataset, sources: Path) -> Size:
+    """Foretell the size of all that is made of a dataset, see `size_of`.
+
+    That is its recording and, of a tissue that is recorded twice, the one to train on.
+    """
+    size = size_of(dataset, sources)
+    training_s = dataset.parameters.get("training_duration_s")
+    if training_s is None:
+        return size
+    longer = training_s / dataset.parameters["duration_s"]
+    return replace(size, frames=size.frames + math.ceil(longer * size.frames))
+
+
 def _simulated(channels: int, parameters: dict[str, Any]) -> Size:
     frequency = parameters.get("sampling_frequency_hz", FREQUENCY_HZ)
-    longest = max(parameters["duration_s"], parameters.get("training_duration_s", 0.0))
-    return Size(channels, math.ceil(longest * frequency))
+    return Size(channels, math.ceil(parameters["duration_s"] * frequency))
 
 
 def _on_disk(recording: dict[str, Any], sources: Path) -> Size:

@@ -20,6 +20,11 @@ def size_of(dataset):
     return sizes.size_of(study.datasets[dataset], Path("results/sources"))
 
 
+@functools.cache
+def size_made(dataset):
+    return sizes.size_made(study.datasets[dataset], Path("results/sources"))
+
+
 def memory(kind):
     """Resource function: the megabytes of a job of a kind of `sizes.NEEDS`."""
 
@@ -33,7 +38,8 @@ def minutes(kind):
     """Resource function: after how many minutes a job of a kind may be ended."""
 
     def runtime(wildcards, attempt):
-        return sizes.minutes(kind, size_of(wildcards.dataset), attempt)
+        size = size_made if kind == "generate" else size_of
+        return sizes.minutes(kind, size(wildcards.dataset), attempt)
 
     return runtime
 
