@@ -294,6 +294,13 @@ def test_data_of_a_base_from_a_file_are_not_taken_for_those_of_the_study(model, 
     assert own.startswith(f"| {TRAINED} |")
 
 
+def test_a_model_that_was_tuned_from_one_on_a_hub_names_it(model, tables):
+    card = model_card(model, tables, replace(FACTS, tuned_from="hf://lab/np2@v1"))
+    assert card.data.base_model == "lab/np2"
+    assert "| tuned from | `hf://lab/np2@v1` |" in section(card, "Provenance")
+    assert model_card(model, tables, FACTS).data.base_model is None
+
+
 def test_each_of_several_datasets_is_told_with_its_own_ranges(model, tables):
     (recording,) = model.provenance["recordings"]
     other = {"ranges": [{"recording": 1, "segment": 0, "start": 5, "end": 105}]}

@@ -1,5 +1,6 @@
 # Which models have a card, and what the configuration says of them.
 
+from ephys_deepinterpolation.addresses import is_hub_address
 from ephys_deepinterpolation.configuration import licence_of, training_datasets
 
 # Of a recipe that is trained several times, for its first use.
@@ -17,6 +18,13 @@ def trainings(model, dataset):
     own = training_datasets(recipe) or [dataset]
     base = recipe.get("fine_tune")
     return [*(trainings(base, own[0]) if base else []), own]
+
+
+def origin_on_a_hub(model):
+    """The address of the model that a recipe starts from in the end, None where it has none."""
+    first = [model, *study.bases_of(model)][-1]
+    address = study.models[first].get("pretrained", "")
+    return address if is_hub_address(address) else None
 
 
 def described(dataset):
@@ -42,6 +50,7 @@ def card_facts(wildcards):
             [described(dataset) for dataset in datasets]
             for datasets in trainings(wildcards.model, home["trained_on"])
         ],
+        "tuned_from": origin_on_a_hub(wildcards.model),
         "endpoints": study.endpoints,
         "seed": study.seed,
         "repeats": study.repeats,

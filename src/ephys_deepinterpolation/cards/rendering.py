@@ -15,6 +15,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.figure import Figure
 
+from ephys_deepinterpolation.addresses import hub_address
 from ephys_deepinterpolation.cards import contents
 from ephys_deepinterpolation.cards.evidence import gather_evidence, rows_at, uses_of
 from ephys_deepinterpolation.figures.attenuation import plot_attenuation
@@ -69,6 +70,8 @@ class CardFacts:
         Of the study.
     citation : mapping
         Of this project, as in CITATION.cff.
+    tuned_from : str, optional
+        The address on a hub of the model that it was tuned from, if it was from such a one.
     config_sha256 : str
         Of the study's configuration.
     versions : mapping of str to str
@@ -85,6 +88,7 @@ class CardFacts:
     seed: int
     repeats: int
     citation: Mapping[str, Any]
+    tuned_from: str | None = None
     config_sha256: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
 
@@ -274,6 +278,7 @@ def _metadata(model: Model, facts: CardFacts, found: _Findings) -> ModelCardData
         license=str(facts.citation["license"]).lower(),
         library_name=LIBRARY,
         tags=TAGS,
+        base_model=hub_address(facts.tuned_from).repository if facts.tuned_from else None,
         model_name=facts.name,
         eval_results=[*_losses_as_results(model, facts), *_effects_as_results(found, facts)],
     )
