@@ -15,6 +15,8 @@ QUICK = (
     *("check_ground_truth", "gather_trials", "gather_table", "list_model_uses"),
     *("estimate_effects", "draw_models"),
 )
+# Figures of seconds.
+OF_CLOCKS = ("run_time", "cost")
 # Made of recordings that another kind of dataset has, of models tuned from others, or beside the
 # study.
 OTHERS = {
@@ -40,7 +42,7 @@ def outputs_by_rule(folder: Path) -> dict[str, list[str]]:
 def contents(folder: Path) -> dict[str, Any]:
     """Every file of the results but logs, without what a clock or a machine decides."""
     results = folder / "results"
-    files = (path for path in results.rglob("*") if path.is_file())
+    files = (path for path in results.rglob("*") if path.is_file() and path.stem not in OF_CLOCKS)
     return {
         str(path.relative_to(results)): content(path)
         for path in files
@@ -55,6 +57,9 @@ def content(path: Path) -> Any:
     if path.name == "run.json":
         run = json.loads(path.read_text())
         return {key: value for key, value in run.items() if key not in MEASURED}
+    if path.name == ".sizes.json":
+        # Seconds are written with more digits or fewer.
+        return {**json.loads(path.read_text()), "run.json": None}
     return path.read_bytes()
 
 
