@@ -252,6 +252,18 @@ def test_failures_are_those_that_the_tables_tell_of(model):
     assert "of units with a peak of 15–30 µV, di keeps a median of 0.5 of the peak." in shrunken
 
 
+def test_what_gets_worse_with_one_sorter_alone_is_a_failure(model):
+    tables = tables_with(replicates=4)
+    units = tables["units"]
+    for sorter, change in {"spykingcircus2": -0.2, "mountainsort5": 0.2}.items():
+        rows = (units["condition"] == "di") & (units["sorter"] == sorter)
+        raw = (units["condition"] == "raw") & (units["sorter"] == sorter)
+        units.loc[rows, "accuracy"] = units.loc[raw, "accuracy"].to_numpy() + change
+    failures = section(model_card(model, tables, FACTS), "Known failures")
+    (told,) = re.findall(r"di is worse than raw: accuracy (.*)", failures)
+    assert told.startswith("−0.200") and "sorted by spykingcircus2" in told
+
+
 def test_a_failure_of_another_model_is_none_of_this_one(tables):
     uses = tables["model_uses"]
     evidence = gather_evidence(tables, uses, "raw")

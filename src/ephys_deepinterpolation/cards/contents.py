@@ -239,10 +239,19 @@ def known_failures(
         *(f"Its input is copied, noise included: {each}" for each in models_copying_noise(trained)),
         *sortings_in_trouble(own),
         *sorters_stopped_by_noise(own),
-        *(each["sentence"] for each in verdict.get("verdicts", []) if each["verdict"] == "worse"),
+        *losses_of_endpoints(verdict),
         *shrunken_spikes(evidence),
     ]
     return [sentence if sentence.endswith(".") else f"{sentence}." for sentence in sentences]
+
+
+def losses_of_endpoints(verdict: Mapping[str, Any]) -> list[str]:
+    """Return the sentences of a verdict on what got worse, over all sorters or with one of them."""
+    sentences = []
+    for pooled in verdict.get("verdicts", []):
+        each = pooled["by_sorter"] if len(pooled["by_sorter"]) > 1 else []
+        sentences += [one["sentence"] for one in (pooled, *each) if one["verdict"] == "worse"]
+    return sentences
 
 
 def shrunken_spikes(evidence: Evidence) -> list[str]:
