@@ -48,6 +48,7 @@ def transfer_table(
     judged = judged.rename(columns={"effect": "value"})
     losses = losses.assign(endpoint=losses["measure"])
     measured = pd.concat([losses, judged])[["dataset", "condition", *COLUMNS[-6:]]]
+    measured = measured.astype(dict.fromkeys(["value", "low", "high"], float))
     return ways.merge(measured, on=["dataset", "condition"])[COLUMNS]
 
 
