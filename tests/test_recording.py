@@ -420,6 +420,17 @@ def test_a_recording_of_the_models_channels_keeps_its_normalization_while_as_lou
     np.testing.assert_allclose(chosen.scale, scale if kept else factor * scale, rtol=0.25)
 
 
+def test_a_model_of_several_recordings_keeps_the_normalization_of_none_of_them_for_others():
+    """Each of them was normalized by itself, and so is what the model is applied to."""
+    several = [noise_recording(3000, seed=0), recording_of(1.3 * correlated_noise(3000, 1))]
+    model = train(several)
+    assert model.of_several_recordings and not train(several[:1]).of_several_recordings
+    assert normalization_for(several[1], model) is model.normalization
+    other = noise_recording(3000, seed=2)
+    scale = normalization_for(other, model).scale
+    np.testing.assert_allclose(scale, other.get_traces().std(axis=0), rtol=0.1)
+
+
 def test_some_channels_gone_quiet_or_loud_do_not_change_the_normalization_of_all():
     calm = noise_recording(3000, seed=0)
     model = model_as_loud_as(calm)

@@ -202,8 +202,9 @@ def _difference(found: float, trained: float) -> Estimate:
 
 def _loudness(normalization: Normalization, model: Model) -> dict[str, Estimate]:
     silent = {"silent_channels": Estimate(float(normalization.silent.mean()))}
-    if model.layout != "probe" or normalization.silent.all():
-        # Files of the deepinterpolation package do not tell how loud their recordings were.
+    if model.layout != "probe" or model.of_several_recordings or normalization.silent.all():
+        # Files of the deepinterpolation package do not tell how loud their recordings were, and
+        # several recordings are not equally loud.
         return silent
     found, trained = (
         float(np.median(each.scale[~each.silent])) for each in (normalization, model.normalization)

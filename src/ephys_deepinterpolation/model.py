@@ -133,6 +133,13 @@ class Model:
         seen = self.provenance.get("recordings", [])
         return bool(seen) and seen[-1].get("identity") == recording_identity(recording)
 
+    @property
+    def of_several_recordings(self) -> bool:
+        """Whether several were trained on, each normalized by itself: the last one's is kept."""
+        seen = self.provenance.get("recordings", [])
+        pieces = seen[-1].get("ranges", []) if seen else []
+        return bool(pieces) and pieces[0]["recording"] > 0
+
 
 def load_model(model: Path | str) -> Model:
     """Read a model.

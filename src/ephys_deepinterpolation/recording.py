@@ -362,8 +362,9 @@ def normalization_for(recording: BaseRecording, model: Model) -> Normalization:
     The model's own for a recording it was trained on, and for another with the same channels and
     contacts that is as loud: their scales differ by less than a factor of 1.5 (median over
     channels), or cannot be told; channels that are dead, saturated or not finite here are silent
-    in it. Otherwise estimated from chunks of the recording, always the same ones; for a model of
-    the deepinterpolation package as that does.
+    in it. Otherwise, and for a model that was trained on several recordings, estimated from chunks
+    of the recording, always the same ones; for a model of the deepinterpolation package as that
+    does.
 
     Raises
     ------
@@ -380,6 +381,8 @@ def normalization_for(recording: BaseRecording, model: Model) -> Normalization:
         return _estimated_normalization(recording)
     if model.was_fitted_to(recording):
         return model.normalization
+    if model.of_several_recordings:
+        return _estimated_normalization(recording)
     traces = _excerpts_in_uv(recording)
     # Of what is not finite nothing is larger than another.
     still = ~(np.fmax.reduce(traces) > np.fmin.reduce(traces))
