@@ -322,6 +322,17 @@ def test_with_a_filter_it_is_that_of_each_template_filtered_alone(truth, noise):
         assert ratio[unit] == pytest.approx(expected, rel=0.01), unit
 
 
+@pytest.mark.parametrize("units_at_once", [1, 4])
+def test_a_recording_may_be_too_short_for_all_units_at_once(truth, noise, units_at_once):
+    whole = signal_to_noise(truth.templates, truth.recording, [BANDPASS], noise)
+    frames = units_at_once * 10 * truth.templates.templates_array.shape[1]
+    short = truth.recording.frame_slice(0, frames)
+    found = signal_to_noise(truth.templates, short, [BANDPASS], noise)
+    pd.testing.assert_series_equal(found, whole, rtol=0.01)
+    with pytest.raises(ValueError, match="must be at least"):
+        signal_to_noise(truth.templates, short.frame_slice(0, 100), [BANDPASS], noise)
+
+
 @pytest.mark.parametrize("pipeline", [[], [BANDPASS]], ids=["raw", "filtered"])
 def test_signal_to_noise_doubles_with_the_templates_and_halves_with_the_noise(
     truth, noise, pipeline

@@ -12,6 +12,8 @@ from ephys_deepinterpolation.sortings import SORTED, SortingRun
 _COUNTS = ("well_detected", "redundant", "overmerged", "false_positive")
 _SCORES = ("accuracy", "precision", "recall")
 WELL_DETECTED_SCORE = 0.8
+# Lengths of a template from one to the next, for a filter to settle in between.
+_SPACING = 10
 
 
 def compare_with_truth(
@@ -109,23 +111,42 @@ def signal_to_noise(
     -------
     pandas.Series
         By unit.
+
+    Raises
+    ------
+    ValueError
+        The recording is shorter than ten templates.
     """
-    count, length, _ = templates.templates_array.shape
-    # One spike of each unit, far enough apart for a filter to settle in between.
-    spacing = 10 * length
+    # As many spikes at once as the recording is long enough for.
+    spacing = _SPACING * templates.templates_array.shape[1]
+    at_once = recording.get_num_frames() // spacing
+    if at_once == 0:
+        raise ValueError(f"the recording must be at least {spacing} frames long")
+    unit_ids = np.asarray(templates.unit_ids)
+    peaks = np.concatenate(
+        [
+            _filtered_peaks(templates.select_units(some), recording, pipeline, spacing)
+            for some in np.split(unit_ids, range(at_once, len(unit_ids), at_once))
+        ]
+    )
+    noise = noise_uv.loc[recording.channel_ids.astype(str)].to_numpy()
+    channel = peaks.argmax(axis=1)
+    ratio = peaks[np.arange(len(peaks)), channel] / noise[channel]
+    return pd.Series(ratio, index=templates.unit_ids, name="snr_raw")
+
+
+def _filtered_peaks(
+    templates: si.Templates, recording: si.BaseRecording, pipeline: list[dict], spacing: int
+) -> np.ndarray:
+    """Return the largest absolute value of each template after a pipeline: (units, channels)."""
+    count = len(templates.unit_ids)
     apart = si.NumpySorting.from_samples_and_labels(
         [spacing // 2 + spacing * np.arange(count)],
         [np.asarray(templates.unit_ids)],
         templates.sampling_frequency,
         unit_ids=templates.unit_ids,
     )
-    canvas = recording.frame_slice(0, min(recording.get_num_frames(), spacing * count))
-    if canvas.get_num_frames() < spacing * count:
-        raise ValueError(f"a recording of {count} units must be at least {spacing * count} frames")
+    canvas = recording.frame_slice(0, spacing * count)
     spikes = inject_spikes(apart, templates.templates_array, templates.nbefore, canvas)
     traces = np.abs(apply_condition(spikes, pipeline).get_traces())
-    peaks = traces.reshape(count, spacing, -1).max(axis=1)
-    noise = noise_uv.loc[recording.channel_ids.astype(str)].to_numpy()
-    channel = peaks.argmax(axis=1)
-    ratio = peaks[np.arange(count), channel] / noise[channel]
-    return pd.Series(ratio, index=templates.unit_ids, name="snr_raw")
+    return traces.reshape(count, spacing, -1).max(axis=1)
