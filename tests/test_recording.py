@@ -24,6 +24,7 @@ from fixtures import (
     neuropixels,
     noise_recording,
     recording_of,
+    train,
     untrained_model,
 )
 
