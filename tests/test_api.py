@@ -1,10 +1,11 @@
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 
 import ephys_deepinterpolation
-from ephys_deepinterpolation import assessment, model, recording, training
+from ephys_deepinterpolation import assessment, figures, model, recording, training
 from ephys_deepinterpolation.figures import training as plot_training
 
 NAMES = {
@@ -36,6 +37,17 @@ def test_everything_listed_is_there():
     scope = {}
     exec("from ephys_deepinterpolation import *", scope)
     assert NAMES.keys() <= scope.keys()
+
+
+@pytest.mark.parametrize("name", figures.__all__)
+def test_figures_are_given_by_name(name):
+    home = import_module(f"{figures.__name__}.{figures._HOMES[name]}")
+    assert getattr(figures, name) is getattr(home, name)
+
+
+def test_an_unknown_figure_is_missing_as_in_any_module():
+    assert sorted(figures.__all__) == sorted(figures._HOMES)
+    assert not hasattr(figures, "plot_everything")
 
 
 def test_an_unknown_name_is_missing_as_in_any_module():

@@ -68,6 +68,11 @@ def test_the_documentation_builds_without_a_warning(tmp_path):
     run("sphinx", *options, DOCS, tmp_path / "html", folder=PROJECT)
     pages = {page.stem for page in DOCS.glob("*.md")}
     assert pages <= {page.stem for page in (tmp_path / "html").glob("*.html")}
+    # Building runs every notebook, once in the whole suite, and fails where one does.
+    for notebook in (PROJECT / "notebooks").glob("*.ipynb"):
+        page = (tmp_path / f"html/notebooks/{notebook.stem}.html").read_text()
+        assert "cell_output" in page and "<img" in page, notebook.name
+        assert not re.search(r'<(?:script|link)[^>]+(?:src|href)="https?:', page), notebook.name
 
 
 @pytest.fixture
