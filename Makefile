@@ -17,7 +17,7 @@ demo: $(READY)  ## build .venv from the lock file and run the demo study (about 
 	snakemake --cores $(CORES)
 	@echo "The report is at $(abspath results/report.html)"
 
-docs: $(READY)  ## build the documentation, docs/_build/html/index.html
+docs: $(READY)  ## build the documentation, docs/_build/html/index.html; it runs the notebooks, some minutes
 	sphinx-build -W --keep-going -b html docs docs/_build/html
 
 test: $(READY) check  ## build the same environment, check, and run the test suite

@@ -63,6 +63,8 @@ def run(module, *arguments, folder):
     return ended.stdout
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(2400)
 def test_the_documentation_builds_without_a_warning(tmp_path):
     options = ["-q", "-W", "--keep-going", "-b", "html", "-d", tmp_path / "doctrees"]
     run("sphinx", *options, DOCS, tmp_path / "html", folder=PROJECT)

@@ -5,11 +5,18 @@ import json
 import re
 from importlib import import_module
 
+import pandas as pd
 import pytest
+import yaml
+from snakemake.utils import update_config
 
 import ephys_deepinterpolation
+from ephys_deepinterpolation.configuration import read_study
+from ephys_deepinterpolation.statistics.effects import COLUMNS
+from example_tables import example_tables, example_verdict
 from pages import PROJECT
 
+SCHEMAS = PROJECT / "workflow/schemas"
 NOTEBOOKS = sorted((PROJECT / "notebooks").glob("*.ipynb"))
 PACKAGE = ephys_deepinterpolation.__name__
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -96,3 +103,20 @@ def test_links_lead_to_what_exists(notebook):
     links = re.findall(r"\]\(([\w./-]+)(?:#[\w-]+)?\)", text_of(notebook))
     assert links
     assert [link for link in links if not (notebook.parent / link).exists()] == []
+
+
+def test_the_study_that_is_read_is_like_one_of_today():
+    study = PROJECT / "notebooks/study"
+    effects = pd.read_parquet(study / "tables/effects.parquet")
+    assert list(effects.columns) == COLUMNS
+    verdict = json.loads((study / "verdict.json").read_text())
+    today = example_verdict(example_tables())
+    assert verdict.keys() >= today.keys()
+    assert verdict["verdicts"][0].keys() == today["verdicts"][0].keys()
+    read_study(with_defaults(yaml.safe_load((study / "study.yaml").read_text())), SCHEMAS)
+
+
+def with_defaults(own):
+    settings = yaml.safe_load((PROJECT / "config/config.yaml").read_text())
+    update_config(settings, own)
+    return settings
