@@ -110,7 +110,7 @@ def reader_like(real):
 
     def read(*arguments, **options):
         inspect.signature(real).bind(*arguments, **options)
-        return noise_recording(6000, seed=1, frequency=15_000.0)
+        return noise_recording(12_000, seed=1, frequency=30_000.0)
 
     return read
 
@@ -120,7 +120,7 @@ def put_model(hub, folder, monkeypatch):
     card = folder / "card"
     card.mkdir()
     (card / "README.md").write_text("# A model\n")
-    model = untrained_model(noise_recording(100, seed=1, frequency=15_000.0))
+    model = untrained_model(noise_recording(100, seed=1, frequency=30_000.0))
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     publish_model(model.save(folder / "model.safetensors").path, card, f"{OWNER}/np2", "v1")
     monkeypatch.delenv("HF_TOKEN")
