@@ -21,7 +21,7 @@ REFERENCE = "raw"
 PEAKS_UV = {"below 30 µV": (0.0, 30.0), "30 to 80 µV": (30.0, 80.0), "above 80 µV": (80.0, 1e9)}
 LOSSES = ("validation loss", "linear loss", "noise floor")
 TABLES = ("model_uses", "models", "noise", "attenuation", "noise_alone")
-CROSSINGS = -5.0
+CROSSINGS = 5.0
 
 
 def row_of(name: str, card: Path, tables: dict[str, pd.DataFrame], models: Path) -> dict[str, str]:
