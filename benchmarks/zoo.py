@@ -91,10 +91,10 @@ def main() -> None:
     parser.add_argument("--csv", type=Path, required=True)
     given = parser.parse_args()
     tables = {name: read_table(given.results / f"tables/{name}.parquet") for name in TABLES}
-    cards = [card for card in sorted((given.results / "cards").iterdir()) if card.name != "linear"]
-    table = pd.DataFrame(
-        [row_of(card.name, card, tables, given.results / "models") for card in cards]
-    )
+    names = tables["model_uses"]["model"].unique()
+    cards, models = given.results / "cards", given.results / "models"
+    rows = [row_of(name, cards / name, tables, models) for name in names]
+    table = pd.DataFrame(rows).fillna("")
     table.to_csv(given.csv, index=False)
     print(table.set_index("model").T.rename_axis("").to_markdown())
 

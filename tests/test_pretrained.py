@@ -55,7 +55,7 @@ def test_its_card_names_the_file_and_shows_figures_that_are_there(name):
 def highpassed(part, seed):
     """A recording after the zoo's, of other units and noise."""
     zoo = yaml.safe_load((PROJECT / "config/zoo.yaml").read_text())["ground_truth"]
-    parameters = zoo["np2-shared"] | {"probe": part, "channels": 48, "duration_s": 6.0}
+    parameters = zoo["np2-independent"] | {"probe": part, "channels": 48, "duration_s": 6.0}
     del parameters["training_duration_s"]
     fewer = {name: parameters[name] | {"number": 15} for name in ("units", "background")}
     return highpass_filter(
