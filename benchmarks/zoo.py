@@ -15,6 +15,7 @@ from huggingface_hub import EvalResult, ModelCard
 
 from ephys_deepinterpolation import load_model
 from ephys_deepinterpolation.cards import Evidence, gather_evidence
+from ephys_deepinterpolation.figures.attenuation import attenuated_units
 from ephys_deepinterpolation.files import read_table
 
 REFERENCE = "raw"
@@ -69,8 +70,8 @@ def _noise(evidence: Evidence, name: str) -> dict[str, str]:
 
 
 def _kept_peaks(evidence: Evidence, name: str) -> dict[str, str]:
-    units = evidence.tables["attenuation"]
-    units = units[(units["condition"] == name) & ~units["background"].fillna(False).astype(bool)]
+    units = attenuated_units(evidence.tables["attenuation"])
+    units = units[units["condition"] == name]
     kept = {words: units[units["peak_uv"].between(*edges)] for words, edges in PEAKS_UV.items()}
     return {f"peak kept, {words}": f"{of['kept_peak'].median():.2f}" for words, of in kept.items()}
 

@@ -1,7 +1,8 @@
 """DeepInterpolation for SpikeInterface, and a measure of what it does to spike sorting."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ephys_deepinterpolation.imports import imported_when_asked
 
 if TYPE_CHECKING:
     from ephys_deepinterpolation.assessment import Assessment, assess
@@ -36,9 +37,5 @@ __all__ = [
     "train_deepinterpolation",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Import a name of the API when it is first asked for: Keras alone takes seconds to load."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+# Keras alone takes seconds to load.
+__getattr__ = imported_when_asked(__name__, _HOMES)

@@ -1,7 +1,8 @@
 """Figures drawn from tables alone: one file per figure, each returns a matplotlib `Figure`."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ephys_deepinterpolation.imports import imported_when_asked
 
 if TYPE_CHECKING:
     from ephys_deepinterpolation.figures.effects import plot_effects
@@ -34,9 +35,5 @@ __all__ = [
     "plot_training",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Import a figure when it is first asked for: each draws one, and few need all."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+# Each job draws one, and few need all.
+__getattr__ = imported_when_asked(__name__, _HOMES)

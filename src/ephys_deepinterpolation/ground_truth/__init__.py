@@ -1,10 +1,10 @@
 """Recordings with what is known of them; every kind of dataset yields the same `GroundTruth`."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ephys_deepinterpolation.ground_truth.base import GroundTruth, load_ground_truth
 from ephys_deepinterpolation.ground_truth.spikes import DisplacedTemplates, inject_spikes
+from ephys_deepinterpolation.imports import imported_when_asked
 
 if TYPE_CHECKING:
     from ephys_deepinterpolation.ground_truth.hybrid import generate_hybrid
@@ -36,9 +36,5 @@ __all__ = [
     "read_recorded",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Import a generator when it is first asked for: most jobs only read what one of them made."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+# Most jobs only read what one of the generators made.
+__getattr__ = imported_when_asked(__name__, _HOMES)
