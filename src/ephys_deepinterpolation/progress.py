@@ -37,7 +37,7 @@ STAGES = {
     "sortings": ("sortings",),
     "comparisons": ("comparisons",),
     "tables": ("tables", "verdict.json"),
-    "figures": ("figures",),
+    "figures": ("figures", "paper"),
     "report": ("report.html", "cards", "published"),
 }
 # What jobs of the study as a whole have in place of a dataset.

@@ -6,5 +6,6 @@ from ephys_deepinterpolation.report.rendering import (
     render_report,
     write_report,
 )
+from ephys_deepinterpolation.report.summary import effects_in_markdown
 
-__all__ = ["ReportFigure", "caption_html", "render_report", "write_report"]
+__all__ = ["ReportFigure", "caption_html", "effects_in_markdown", "render_report", "write_report"]

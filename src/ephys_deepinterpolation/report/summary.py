@@ -1,0 +1,64 @@
+"""Effects as a table for a text: a row per endpoint, a column per condition."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from ephys_deepinterpolation.figures.effects import SIGNIFICANT, effect_interval, in_scope
+from ephys_deepinterpolation.figures.style import in_order, signed
+
+DECIMALS = 3
+
+
+def effects_in_markdown(
+    effects: pd.DataFrame,
+    verdict: Mapping[str, Any],
+    conditions: Sequence[str],
+    by: str | None = None,
+) -> str:
+    """Return effects as a table in Markdown.
+
+    Parameters
+    ----------
+    effects : DataFrame
+        The table `effects`.
+    verdict : mapping
+        What `statistics.give_verdict` made of them: it knows the endpoints in words.
+    conditions : sequence of str
+        Every condition of the study, in order.
+    by : {"dataset", "sorter"}, optional
+        What to spread the effects over; without it they are over all datasets and sorters.
+
+    Returns
+    -------
+    str
+        In each cell the mean paired difference from the reference and its 95 % interval; in bold
+        where Holm's p is below 0.05.
+    """
+    rows = in_scope(effects, datasets=by == "dataset", sorters=by == "sorter")
+    rows = rows[rows["effect"].notna()]
+    names = in_order(rows["condition"], conditions)
+    lines = [["endpoint", *([by] if by else []), *(f"`{name}`" for name in names)]]
+    lines.append(["---"] * len(lines[0]))
+    for endpoint in verdict["endpoints"]:
+        of_endpoint = rows[rows["endpoint"] == endpoint["name"]]
+        for group in in_order(of_endpoint[by]) if by else [None]:
+            here = of_endpoint if group is None else of_endpoint[of_endpoint[by] == group]
+            if len(here):
+                cells = [_cell(here[here["condition"] == name]) for name in names]
+                lines.append([endpoint["words"], *([group] if group else []), *cells])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def _cell(rows: pd.DataFrame) -> str:
+    if rows.empty:
+        return ""
+    row = rows.iloc[0]
+    text = signed(float(row["effect"]), DECIMALS)
+    if (interval := effect_interval(row)) is not None:
+        text += " ({} to {})".format(*(signed(bound, DECIMALS) for bound in interval))
+    p = row["p_holm"]
+    return f"**{text}**" if pd.notna(p) and p < SIGNIFICANT else text

@@ -1,0 +1,43 @@
+"""The figures of the published study, drawn again from the tables that are kept."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from projects import PROJECT, project_in, said, snakemake
+
+PUBLISHED = PROJECT / "docs/study"
+FIGURES = sorted(path.stem for path in PUBLISHED.glob("figures/*.svg"))
+TABLES = ("effects", "effects_by_dataset", "effects_by_sorter")
+
+
+@pytest.fixture(scope="module")
+def redrawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project with another configuration, after `snakemake paper_figures`."""
+    folder = project_in(tmp_path_factory.mktemp("paper") / "project")
+    shutil.copytree(PUBLISHED, folder / "docs/study")
+    for figure in (folder / "docs/study/figures").iterdir():
+        figure.write_text("")
+    run = snakemake(folder, "paper_figures", "--cores", "2")
+    assert run.returncode == 0, said(run)
+    return folder / "results/paper"
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_is_byte_for_byte_the_published_one(redrawn, name):
+    assert (redrawn / f"{name}.svg").read_bytes() == (
+        PUBLISHED / f"figures/{name}.svg"
+    ).read_bytes()
+    assert (redrawn / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_of_the_text_is_the_published_one(redrawn, name):
+    assert (redrawn / f"{name}.md").read_text() == (PUBLISHED / f"{name}.md").read_text()
+
+
+def test_the_published_configuration_is_that_of_the_tables():
+    study = yaml.safe_load((PUBLISHED / "config.yaml").read_text())["study"]
+    assert study["reference"] in study["conditions"]
