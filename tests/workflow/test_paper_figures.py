@@ -10,7 +10,11 @@ from projects import PROJECT, project_in, said, snakemake
 
 PUBLISHED = PROJECT / "docs/study"
 FIGURES = sorted(path.stem for path in PUBLISHED.glob("figures/*.svg"))
-TABLES = ("effects", "effects_by_dataset", "effects_by_sorter")
+PAGES = {
+    "effects": "index.md",
+    "effects_by_dataset": "by_noise_and_sorter.md",
+    "effects_by_sorter": "by_noise_and_sorter.md",
+}
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +37,9 @@ def test_a_figure_is_byte_for_byte_the_published_one(redrawn, name):
     assert (redrawn / f"{name}.pdf").read_bytes().startswith(b"%PDF")
 
 
-@pytest.mark.parametrize("name", TABLES)
-def test_a_table_of_the_text_is_the_published_one(redrawn, name):
-    assert (redrawn / f"{name}.md").read_text() == (PUBLISHED / f"{name}.md").read_text()
+@pytest.mark.parametrize(("name", "page"), PAGES.items())
+def test_the_text_shows_a_table_as_it_is_written_from_the_effects(redrawn, name, page):
+    assert (redrawn / f"{name}.md").read_text() in (PUBLISHED / page).read_text()
 
 
 def test_the_published_configuration_is_that_of_the_tables():

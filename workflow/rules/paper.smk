@@ -1,30 +1,8 @@
 # The figures of the published study, docs/study, from the tables that are kept there. Nothing is
 # estimated anew, and the configuration at hand plays no part.
 
-published = project / "docs/study"
-published_figures = sorted(path.stem for path in published.glob("figures/*.svg"))
-published_study = (
-    load_configfile(published / "config.yaml")["study"] if published_figures else {}
-)
 
-
-def published_table(name):
-    return project_file(f"docs/study/tables/{name}.parquet")
-
-
-def on_paper(names):
-    return expand("results/paper/{name}.{format}", name=names, format=["svg", "pdf"])
-
-
-def published_of(kind):
-    """What follows the kind in the names of published figures that are drawn for many things."""
-    names = (name.partition("-") for name in published_figures)
-    return [thing for first, _, thing in names if first == kind and thing]
-
-
-published_overviews = {
-    name: needed for _, name, needed in all_overviews if name in published_figures
-}
+include: "paper_common.smk"
 
 
 rule draw_paper:
@@ -38,6 +16,7 @@ rule draw_paper:
         on_paper(published_overviews),
     log:
         "results/logs/paper/overviews.log",
+    localrule: True
     conda:
         "../../envs/report.yaml"
     envmodules:
@@ -59,6 +38,7 @@ rule draw_paper_accuracy:
         on_paper(f"accuracy-{condition}" for condition in published_of("accuracy")),
     log:
         "results/logs/paper/accuracy.log",
+    localrule: True
     conda:
         "../../envs/report.yaml"
     envmodules:
@@ -82,6 +62,7 @@ rule draw_paper_ground_truth:
         on_paper(["ground_truth-{published}"]),
     log:
         "results/logs/paper/ground_truth-{published}.log",
+    localrule: True
     conda:
         "../../envs/report.yaml"
     envmodules:
@@ -117,7 +98,7 @@ rule tabulate_paper:
         "../scripts/tabulate_effects.py"
 
 
-rule paper_figures:
-    input:
-        on_paper(published_figures),
-        rules.tabulate_paper.output if published_figures else [],
+all_published = [
+    *on_paper(published_figures),
+    *(rules.tabulate_paper.output if published_figures else []),
+]
