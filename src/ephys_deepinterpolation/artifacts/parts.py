@@ -13,7 +13,7 @@ _SAMPLE_CHUNKS = 10
 def parts_passed(
     truth: GroundTruth, condition: si.BaseRecording, reference: list[dict], seed: int
 ) -> pd.DataFrame:
-    """How much of each part of a synthetic recording is left in a condition's output.
+    """How much of each known part of a recording is left in a condition's output.
 
     The output is regressed on all parts at once, each as the reference pipeline shows it, over
     all channels of random excerpts of a second. A coefficient of 1 means kept, 0 removed.
