@@ -72,11 +72,9 @@ def plot_detectability(
         pairs = paired_with_reference(asked, "d_prime", reference, UNIT)
     if pairs.empty:
         return style.notice("Nothing to compare: no true unit has a d′ in two conditions.")
-    known = style.study_conditions(asked, conditions)
+    known, colours, _ = style.drawn_conditions(asked, reference, conditions)
     names = style.in_order(pairs["condition"], known)
-    figure, panels = layouts.small_multiples(
-        names, style.condition_colours(known, reference), panel_height=1.7, extra_height=0.7
-    )
+    figure, panels = layouts.small_multiples(names, colours, panel_height=1.7, extra_height=0.7)
     peaks = pairs["peak_uv"].astype(float)
     positive = peaks[peaks > 0]
     norm = LogNorm(positive.min() / 1.01, positive.max() * 1.01)

@@ -81,11 +81,8 @@ def plot_effects(
     rows = in_scope(effects, datasets=False, sorters=False)
     if rows.empty or rows["effect"].isna().all():
         return style.notice("Nothing to compare: there is no effect over all datasets.")
-    known = style.study_conditions(rows, conditions)
-    names = style.in_order(rows["condition"], known)
+    names, colours, markers = style.drawn_conditions(rows, reference, conditions)
     endpoints = style.in_order(rows["endpoint"])
-    colours = style.condition_colours(known, reference)
-    markers = style.condition_markers(known, reference)
     height = max(0.7, layouts.ROW_HEIGHT * len(names)) + 0.8
     figure, axes = style.panels(len(endpoints), 2, height, extra_height=0.3, sharey=True)
     for axis, endpoint in zip(axes, endpoints, strict=True):

@@ -98,14 +98,13 @@ def plot_gain_amplitude(
     gains = paired_gains(units, reference)
     if gains.empty:
         return style.notice("Nothing to compare: no true unit has an accuracy in two conditions.")
-    known = style.study_conditions(gains, conditions)
-    names = style.in_order(gains["condition"], known)
+    names, colours, _ = style.drawn_conditions(gains, reference, conditions)
     sorters = style.in_order(gains["sorter"])
     distinct = gains.drop_duplicates([*layouts.RECORDING, "unit"])
     edges = amplitude_edges(distinct["peak_uv"].to_numpy(float))
     figure, panels = layouts.small_multiples(
         names,
-        style.condition_colours(known, reference),
+        colours,
         panel_height=1.7,
         columns=4 if len(names) > 3 else 3,
         extra_height=0.4,

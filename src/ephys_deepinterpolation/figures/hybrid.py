@@ -41,14 +41,13 @@ def plot_hybrid(
     values = values if values.empty else values[values["kind"] == "hybrid"]
     if values.empty:
         return style.notice("No hybrid dataset: no spike was put into a real recording.")
-    known = style.study_conditions(values, conditions)
-    names = style.in_order(values["condition"], known)
+    names, colours, _ = style.drawn_conditions(values, reference, conditions)
     names = [name for name in names if name != reference] + [
         name for name in names if name == reference
     ]
     figure, panels = layouts.small_multiples(
         names,
-        style.condition_colours(known, reference),
+        colours,
         panel_height=1.2,
         each=len(PANELS),
         extra_height=0.7,

@@ -56,12 +56,10 @@ def plot_rivals(
     if not present:
         return style.notice("Nothing to compare: nothing was measured but the reference.")
     together = pd.concat(present).to_frame("condition")
-    known = style.study_conditions(together, conditions)
-    names = [name for name in style.in_order(together["condition"], known) if name != reference]
+    names, colours, markers = style.drawn_conditions(together, reference, conditions)
+    names = [name for name in names if name != reference]
     if not names:
         return style.notice("Nothing to compare: nothing was measured but the reference.")
-    colours = style.condition_colours(known, reference)
-    markers = style.condition_markers(known, reference)
     count = len(columns) + bool(len(judged))
     figure, axes = layouts.row_panels(names, count, 4, extra_height=0.15)
     for axis, (label, table, level) in zip(axes, columns, strict=False):

@@ -181,6 +181,32 @@ def study_conditions(table: pd.DataFrame, conditions: Sequence[str] | None) -> l
     return list(dict.fromkeys([*(conditions or ()), *in_order(table["condition"])]))
 
 
+def drawn_conditions(
+    table: pd.DataFrame, reference: str | None, conditions: Sequence[str] | None
+) -> tuple[list[str], dict[str, str], dict[str, str]]:
+    """Return what a figure draws of a table, with colours and markers that are the study's.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With `condition`.
+    reference : str or None
+        The reference condition.
+    conditions : sequence of str or None
+        Every condition of the study, in order; those of the table when left out.
+
+    Returns
+    -------
+    list of str
+        The conditions of the table, in the order of the study.
+    dict, dict
+        Colour and marker of each condition of the study.
+    """
+    known = study_conditions(table, conditions)
+    names = in_order(table["condition"], known)
+    return names, condition_colours(known, reference), condition_markers(known, reference)
+
+
 def panels(
     count: int,
     columns: int,

@@ -70,11 +70,10 @@ def plot_thresholds(
     """
     own = own_units(quality)
     if not own.empty:
-        names = style.in_order(own["condition"], style.study_conditions(own, conditions))
+        names, colours, _ = style.drawn_conditions(own, reference, conditions)
         names = [name for name in names if name != reference]
     if own.empty or not names:
         return style.notice("Nothing to compare: no sorting but the reference's found a unit.")
-    colours = style.condition_colours(style.study_conditions(own, conditions), reference)
     figure, panels = layouts.small_multiples(
         names, colours, panel_height=1.15, each=len(THRESHOLDS), sharex=False, sharey=True
     )

@@ -41,13 +41,12 @@ def plot_transient_spread(
     """
     if transient_spread.empty:
         return style.notice("No transient was put into a recording.")
-    known = style.study_conditions(transient_spread, conditions)
-    names = style.in_order(transient_spread["condition"], known)
+    names, colours, _ = style.drawn_conditions(transient_spread, reference, conditions)
     transients = style.in_order(transient_spread["transient"])
     present = [axis for axis in AXES if (transient_spread["axis"] == axis).any()]
     figure, panels = layouts.small_multiples(
         names,
-        style.condition_colours(known, reference),
+        colours,
         panel_height=1.25,
         each=len(present),
         extra_height=0.6,
