@@ -58,9 +58,7 @@ def plot_attenuation_map(
         axis.tick_params(axis="x", labelsize=6.5)
         layouts.note_count(axis, f"n = {len(rows)}")
     layouts.label_outer(panels, "Peak (µV)", "Width (ms)")
-    bar = figure.colorbar(
-        image, ax=[axis for (axis,) in panels], location="bottom", shrink=0.5, aspect=35
-    )
+    every = (axis for (axis,) in panels)
+    bar = style.colour_bar(figure, image, every, "Share of the peak kept")
     bar.ax.set_xscale("linear")
-    bar.set_label("Share of the peak kept")
     return figure

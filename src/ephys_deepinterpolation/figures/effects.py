@@ -228,10 +228,9 @@ def _beside(axis: Axes, place: int, text: str, colour: str) -> None:
 
 
 def _digits(row: pd.Series) -> int:
-    """Return the decimals that an effect needs: more for shares than for counts."""
+    """Return the decimals that an effect and its interval need."""
     ends = [abs(_number(row[name])) for name in ("effect", "low", "high")]
-    largest = max((end for end in ends if np.isfinite(end)), default=0.0)
-    return 3 if largest < 1 else 2 if largest < 10 else 1
+    return style.decimals(max((end for end in ends if np.isfinite(end)), default=0.0))
 
 
 def _finish(axis: Axes, rows: pd.DataFrame, endpoint: str, reference: str | None) -> None:

@@ -76,12 +76,6 @@ def plot_hybrid(
             axis.set_ylim(min(0.0, float(values[column].min())), float(values[column].max()) + 0.05)
         layouts.note_count(axes[0], f"n = {len(rows)}")
     layouts.label_outer(panels, "Peak (µV)", list(PANELS.values()))
-    bar = figure.colorbar(
-        image,
-        ax=[axis for axes in panels for axis in axes],
-        location="bottom",
-        shrink=0.5,
-        aspect=35,
-    )
-    bar.set_label("Width of the true unit (ms)")
+    every = (axis for axes in panels for axis in axes)
+    style.colour_bar(figure, image, every, "Width of the true unit (ms)")
     return figure

@@ -15,7 +15,6 @@ from ephys_deepinterpolation.figures.detectability import paired_with_reference
 from ephys_deepinterpolation.figures.effects import effect_interval, in_scope
 from ephys_deepinterpolation.figures.gain_noise import ENDPOINTS
 
-UNIT = [*layouts.RECORDING, "unit"]
 CHANNEL = [*layouts.RECORDING, "channel"]
 
 
@@ -93,7 +92,7 @@ def _columns(
         )
     asked = style.asked_units(detectability)
     if not asked.empty:
-        pairs = paired_with_reference(asked, "d_prime", reference, UNIT)
+        pairs = paired_with_reference(asked, "d_prime", reference, layouts.UNIT)
         change = pairs.assign(value=pairs["after"] - pairs["before"])
         found.append(("Change of d′ of\ntrue units", change, 0.0))
     return [(label, table, level) for label, table, level in found if not table.empty]

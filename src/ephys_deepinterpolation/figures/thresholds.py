@@ -94,11 +94,7 @@ def plot_thresholds(
         layouts.note_count(axes[0], f"n = {sortings}")
     # All panels share y: limits that are set while lines are still to come would cut them.
     panels[0][0].set_ylim(bottom=0)
-    for axes in panels:
-        place = axes[0].get_subplotspec()
-        if place is not None and place.is_first_col():
-            for axis in axes:
-                axis.set_ylabel("Units left", fontsize=7)
+    layouts.label_left(panels, "Units left", fontsize=7)
     figure.suptitle("Units per sorting; n = sortings with units", x=0.01, ha="left")
     label = f"{reference}, the same sortings"
     style.outside_legend(figure, [Line2D([], [], color=style.REFERENCE_COLOUR, label=label)])

@@ -63,11 +63,7 @@ def plot_transient_spread(
                 _draw(axis, style.rows_of(rows, here), colour, line, 1.2)
                 _mark_reach(axis, style.rows_of(rows, here), colour)
             _finish(axis, kind)
-    for axes in panels:
-        place = axes[0].get_subplotspec()
-        if place is not None and place.is_first_col():
-            for axis in axes:
-                axis.set_ylabel("Change (µV)", fontsize=7)
+    layouts.label_left(panels, "Change (µV)", fontsize=7)
     recordings = layouts.count_recordings(transient_spread)
     figure.suptitle(
         f"Change of the output by a transient; n = {recordings}",
