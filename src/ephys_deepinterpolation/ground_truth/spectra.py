@@ -27,7 +27,7 @@ _MOST_NEIGHBOURS = 8
 # Neighbouring frequencies of a Hann window have 4/9 of their power in common, the next ones 1/36.
 _SHARED_BY_NEIGHBOURS = 1 + 2 * (4 / 9 + 1 / 36)
 
-_HIGH_PASS_HZ = 300.0
+_HIGHPASS_HZ = 300.0
 _DETECTION_THRESHOLD = 5.0
 _SPIKE_RADIUS_UM = 100.0
 _SPIKE_BEFORE_MS, _SPIKE_AFTER_MS, _FADE_MS = 1.0, 2.0, 0.5
@@ -165,6 +165,12 @@ def spread_excerpts(recording: BaseRecording) -> list[BaseRecording]:
     return [first.frame_slice(start, start + length) for start in starts]
 
 
+def highpassed(traces: np.ndarray, frequency: float) -> np.ndarray:
+    """Return traces (frames, channels) without what is below 300 Hz, and without any delay."""
+    sections = butter(3, _HIGHPASS_HZ, "highpass", fs=frequency, output="sos")
+    return np.asarray(sosfiltfilt(sections, traces, axis=0))
+
+
 def without_spikes(recording: BaseRecording, seed: int) -> tuple[np.ndarray, float]:
     """Read a short recording with its spikes replaced by noise from nearby in time.
 
@@ -191,8 +197,7 @@ def without_spikes(recording: BaseRecording, seed: int) -> tuple[np.ndarray, flo
     traces = recording.get_traces(return_in_uV=True).astype(np.float32)
     traces -= traces.mean(axis=0)
     silent = ~traces.any(axis=0)
-    high_pass = butter(3, _HIGH_PASS_HZ, "highpass", fs=frequency, output="sos")
-    high = sosfiltfilt(high_pass, traces, axis=0).astype(np.float32)
+    high = highpassed(traces, frequency).astype(np.float32)
     local = high - np.median(high, axis=1, keepdims=True)
     local[:, silent] = 0
 
