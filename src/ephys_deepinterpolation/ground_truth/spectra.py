@@ -18,6 +18,7 @@ from spikeinterface.core import BaseRecording, BaseRecordingSegment, NumpyRecord
 from spikeinterface.sortingcomponents.peak_detection import detect_peaks
 from threadpoolctl import threadpool_limits
 
+from ephys_deepinterpolation.ground_truth.alike import RecordingLike, SegmentLike
 from ephys_deepinterpolation.seeds import derive_seed
 
 # 17 ms at 30 kHz: lower frequencies than 60 Hz run together.
@@ -250,7 +251,7 @@ def _find_spikes(local: np.ndarray, recording: BaseRecording) -> list[tuple[int,
     ]
 
 
-class FilteredNoiseRecording(BaseRecording):
+class FilteredNoiseRecording(RecordingLike):
     """White Gaussian noise sent through `NoiseFilters`, made when it is read, in µV.
 
     What a frame holds does not depend on which others are read with it, but for the rounding of
@@ -270,30 +271,23 @@ class FilteredNoiseRecording(BaseRecording):
     """
 
     def __init__(self, filters: NoiseFilters, like: BaseRecording, seed: int):
-        super().__init__(like.get_sampling_frequency(), like.channel_ids, np.dtype("float32"))
+        super().__init__(like)
         if filters.values.shape[2] != like.get_num_channels():
             raise ValueError(
                 f"the filters are of {filters.values.shape[2]} channels, the recording has "
                 f"{like.get_num_channels()}"
             )
-        like.copy_metadata(self)
-        self.set_channel_gains(1.0)
-        self.set_channel_offsets(0.0)
         for index, segment in enumerate(like.segments):
             self.add_recording_segment(_FilteredNoiseSegment(filters, segment, (seed, index)))
         self._serializability["json"] = False
         self._kwargs = {"filters": filters, "like": like, "seed": seed}
 
 
-class _FilteredNoiseSegment(BaseRecordingSegment):
+class _FilteredNoiseSegment(SegmentLike):
     def __init__(self, filters: NoiseFilters, like: BaseRecordingSegment, seed: tuple[int, int]):
-        super().__init__(**like.get_times_kwargs())
+        super().__init__(like)
         self._filters = filters
-        self._like = like
         self._seed = seed
-
-    def get_num_samples(self) -> int:
-        return self._like.get_num_samples()
 
     @cached_property
     def _responses(self) -> np.ndarray:
