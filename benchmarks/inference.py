@@ -140,11 +140,12 @@ def ask(worker: subprocess.Popen, stretch: tuple[int, int]) -> float:
     return float(worker.stdout.readline())
 
 
-def peak(precision: str, size: int = 2048, repeats: int = 3) -> float:
+def peak(precision: str) -> float:
     """Best speed of a large matrix product, GFLOP/s."""
+    size = 2048
     matrix = tf.cast(tf.random.normal((size, size)), precision)
     seconds = []
-    for _ in range(repeats + 1):
+    for _ in range(4):
         before = time.process_time()
         tf.matmul(matrix, matrix).numpy()
         seconds.append(time.process_time() - before)

@@ -12,6 +12,7 @@ CHANNELS = 16
 NOISE_UV = 8.0
 DURATION_S = 4.0
 CUT_OUT_MS, PAD_MS = (2.0, 5.0), (3.0, 3.0)
+PER_CELL = 8
 CELLS = {
     "L5_TTPC1_cADpyr232_1": "excitatory",
     "L5_UTPC_cADpyr232_1": "excitatory",
@@ -35,10 +36,10 @@ def waveforms(places: np.ndarray, peaks_uv: np.ndarray, frequency: float, before
     return (peaks_uv / near.max(axis=1))[:, None, None] * near[..., None] * shape / -shape.min()
 
 
-def write_templates(path: Path, per_cell: int = 8, drift_um: float = 0.0) -> Path:
+def write_templates(path: Path, drift_um: float = 0.0) -> Path:
     """A file of templates with peaks of 3 to 300 µV; the smallest are the far neurons."""
     random = np.random.default_rng(1)
-    number = per_cell * len(CELLS)
+    number = PER_CELL * len(CELLS)
     depth = centred_positions()[:, 2]
     places = np.column_stack(
         [
@@ -63,7 +64,7 @@ def write_templates(path: Path, per_cell: int = 8, drift_um: float = 0.0) -> Pat
         file["templates"] = templates.astype(np.float32)
         file["locations"] = places
         file["rotations"] = np.zeros((number, 3))
-        file["celltypes"] = np.repeat([name.encode() for name in CELLS], per_cell)
+        file["celltypes"] = np.repeat([name.encode() for name in CELLS], PER_CELL)
         _write_electrodes(file)
         file["info/params/cut_out"] = CUT_OUT_MS
         file["info/params/dt"] = 2**-5

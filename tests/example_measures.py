@@ -9,7 +9,7 @@ KEPT = {"raw": 1.0, "di": 0.9, "gaussian": 0.6}
 LEFT = {"raw": 1.0, "di": 0.45, "gaussian": 0.8}
 
 
-def measured_tables(units, datasets, conditions, sorters, effects):
+def measured_tables(units, datasets, conditions, sorters):
     """Return the tables that `example_tables` does not make itself, of the same study."""
     generator = np.random.default_rng(11)
     recordings = [

@@ -60,9 +60,9 @@ def synthetic_tissue(
     )
 
 
-def patch_trace(times_s, frames, frequency, size=20.0, seed=1):
+def patch_trace(times_s, frames, frequency, size=20.0):
     """A current with sharp spikes that go down, in a noise with a standard deviation of about 1."""
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(1)
     slow = gaussian_filter1d(random.normal(size=frames), frequency / 30)
     trace = random.normal(size=frames) * np.sqrt(frequency / 5400) + 20 * slow / slow.std()
     reach = round(2e-3 * frequency)

@@ -69,7 +69,6 @@ def example_tables(
         datasets.append(("np2-real", "recorded", 1))
     trained = [name for name in conditions if name.startswith("di")]
     models, training = _models(datasets, trained)
-    effects = _effects(units)
     tables = {
         "units": units,
         "sortings": _sortings(generator, units, datasets, conditions, sorters, failed, repeats),
@@ -79,9 +78,9 @@ def example_tables(
         "models": models,
         "model_uses": _model_uses(models),
         "training": training,
-        "effects": effects,
+        "effects": _effects(units),
     }
-    return tables | measured_tables(units, datasets, conditions, sorters, effects)
+    return tables | measured_tables(units, datasets, conditions, sorters)
 
 
 def _units(generator, dataset, true_units, conditions, sorters, failed, repeats, status):
@@ -246,7 +245,8 @@ def _noise_parts(generator, datasets, conditions):
     )
 
 
-def _traces(generator, datasets, conditions, channels, frames=600):
+def _traces(generator, datasets, conditions, channels):
+    frames = 600
     keep = {"raw": 1.0, "di": 0.4, "di-after-bandpass": 0.98, "gaussian": 0.7}
     time = np.arange(frames) / 30.0
     parts = []

@@ -55,9 +55,9 @@ def noise_recording(frames, seed, channels=CHANNELS, **options) -> BaseRecording
     )
 
 
-def white_noise(seed, frames=20_000, channels=CHANNELS):
+def white_noise(seed, frames=20_000):
     """Noise in µV without any structure."""
-    noise = np.random.default_rng(seed).normal(size=(frames, channels))
+    noise = np.random.default_rng(seed).normal(size=(frames, CHANNELS))
     return (10 * noise).astype(np.float32)
 
 

@@ -11,7 +11,6 @@ from spikeinterface.preprocessing import bandpass_filter, common_reference, scal
 from ephys_deepinterpolation.conditions import (
     apply_condition,
     before_denoising,
-    is_denoising,
     load_condition,
     save_condition,
 )
@@ -97,10 +96,6 @@ def test_a_model_learns_on_what_comes_before_its_step(results, model):
     np.testing.assert_array_equal(
         learnt.get_traces(), apply_condition(raw_of(results), [BANDPASS]).get_traces()
     )
-
-
-def test_only_the_step_that_runs_a_network_is_denoising():
-    assert [is_denoising(step) for step in (BANDPASS, DENOISE, REFERENCE)] == [False, True, False]
 
 
 @pytest.mark.parametrize("pipeline", [[], [BANDPASS, REFERENCE]], ids=["raw", "filtered"])

@@ -79,11 +79,6 @@ def before_denoising(recording: BaseRecording, pipeline: list[dict]) -> BaseReco
     return apply_condition(recording, steps_before_denoising(pipeline))
 
 
-def is_denoising(step: dict) -> bool:
-    """Whether a step of a pipeline runs a network."""
-    return step["name"] == DENOISING_STEP
-
-
 def save_condition(recording: BaseRecording, facts: dict, folder: Path | str) -> None:
     """Keep a condition's output in a folder that appears whole or not at all.
 

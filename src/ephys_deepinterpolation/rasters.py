@@ -5,14 +5,13 @@ from __future__ import annotations
 import pandas as pd
 import spikeinterface as si
 
-WINDOW_MS = 1000.0
+_WINDOW_MS = 1000.0
 
 
 def cut_raster(
     sorting: si.BaseSorting,
     num_frames: int,
     true_units: pd.Series | None = None,
-    duration_ms: float = WINDOW_MS,
 ) -> pd.DataFrame:
     """Take the spikes of all units in the middle of a recording, one row per spike.
 
@@ -24,8 +23,6 @@ def cut_raster(
         Of the recording.
     true_units : Series, optional
         The true unit that each sorted unit was matched to, by sorted unit as text.
-    duration_ms : float
-        Length of the window, ms.
 
     Returns
     -------
@@ -34,7 +31,7 @@ def cut_raster(
         start of the window.
     """
     frequency = sorting.get_sampling_frequency()
-    frames = min(num_frames, round(duration_ms * frequency / 1000.0))
+    frames = min(num_frames, round(_WINDOW_MS * frequency / 1000.0))
     start = (num_frames - frames) // 2
     spikes = sorting.to_spike_vector()
     inside = spikes[(spikes["sample_index"] >= start) & (spikes["sample_index"] < start + frames)]

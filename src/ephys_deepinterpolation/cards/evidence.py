@@ -21,8 +21,7 @@ TABLES = (
 """Those that say what a condition does to a recording."""
 HOME = ("trained_on", "trained_replicate", "trained_for")
 """Columns of `model_uses` that say which training of a recipe a model came from."""
-_RECORDING = ["dataset", "replicate"]
-_PLACE = [*_RECORDING, "condition"]
+_PLACE = ["dataset", "replicate", "condition"]
 
 Place = tuple[str, int, str]
 

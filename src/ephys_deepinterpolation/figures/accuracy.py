@@ -81,10 +81,8 @@ def plot_accuracy(units: pd.DataFrame, reference: str, condition: str) -> Figure
         axis.set_ylabel(_axis_label(condition))
         axis.set_title(_title(dataset, sorter, style.rows_of(pairs, names)))
     if not pairs.empty:
-        bar = figure.colorbar(
-            ScalarMappable(norm, COLOUR_MAP), ax=axes, location="bottom", shrink=0.5, aspect=35
-        )
-        bar.set_label("Peak of the true unit (µV)")
+        image = ScalarMappable(norm, COLOUR_MAP)
+        bar = style.colour_bar(figure, image, axes, "Peak of the true unit (µV)")
         style.log_ticks(bar.ax.xaxis)
     return figure
 

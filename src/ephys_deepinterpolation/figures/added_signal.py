@@ -72,11 +72,10 @@ def plot_added_signal(
         values = values.dropna(subset=["leak_uv", "echo_uv"], how="all")
     if values.empty:
         return style.notice("No true unit around which anything could have been added.")
-    known = style.study_conditions(values, conditions)
-    names = style.in_order(values["condition"], known)
+    names, colours, _ = style.drawn_conditions(values, reference, conditions)
     figure, panels = layouts.small_multiples(
         names,
-        style.condition_colours(known, reference),
+        colours,
         panel_height=1.3,
         each=len(PANELS),
         extra_height=0.9,

@@ -35,10 +35,7 @@ def plot_agreement(
     values = agreement if agreement.empty else agreement.dropna(subset=["share"])
     if values.empty:
         return style.notice("Nothing to compare: no two sorters found units in one condition.")
-    known = style.study_conditions(values, conditions)
-    names = style.in_order(values["condition"], known)
-    colours = style.condition_colours(known, reference)
-    markers = style.condition_markers(known, reference)
+    names, colours, markers = style.drawn_conditions(values, reference, conditions)
     figure, axes = layouts.row_panels(names, 2, 2, extra_height=0.25)
     labels = {"share": "Share of units both sorters found", "matched": "Units both sorters found"}
     for axis, (column, label) in zip(axes, labels.items(), strict=True):

@@ -108,21 +108,19 @@ def plot_amplitude(
     pairs = len(style.dataset_sorter_panels(asked))
     if judged and (asked["condition"].nunique() > MOST_CONDITIONS or pairs > style.MOST_PANELS):
         return _plot_each_condition(asked, reference, conditions)
-    known = style.study_conditions(asked, conditions)
-    colours = style.condition_colours(known, reference)
-    markers = style.condition_markers(known, reference)
+    names, colours, markers = style.drawn_conditions(asked, reference, conditions)
     keys = style.dataset_sorter_panels(asked)
     columns = min(2, len(keys))
     figure, axes = style.panels(len(keys), columns, 2.9, extra_height=0.3, sharey=True)
     for axis, (dataset, sorter) in zip(axes, keys, strict=True):
         rows = style.rows_of(asked, {"dataset": dataset, "sorter": sorter})
-        _draw_panel(axis, rows, style.in_order(rows["condition"], known), colours, markers)
+        _draw_panel(axis, rows, style.in_order(rows["condition"], names), colours, markers)
         axis.set_title(f"{sorter}\n{dataset}, {_count_label(rows)}")
     style.outside_legend(
         figure,
         [
             Line2D([], [], color=colours[name], marker=markers[name], markersize=4, label=name)
-            for name in style.in_order(asked["condition"], known)
+            for name in names
         ],
     )
     return figure
@@ -134,9 +132,7 @@ def _plot_each_condition(
     keys = ["dataset", "replicate", "unit", "condition", "peak_uv"]
     judged = asked.dropna(subset=["accuracy"])
     means = style.mean_of_repeats(judged, keys, "accuracy")
-    known = style.study_conditions(asked, conditions)
-    colours = style.condition_colours(known, reference)
-    markers = style.condition_markers(known, reference)
+    known, colours, markers = style.drawn_conditions(asked, reference, conditions)
     names = [name for name in style.in_order(means["condition"], known) if name != reference]
     distinct = means.drop_duplicates(["dataset", "replicate", "unit"])
     edges = amplitude_edges(distinct["peak_uv"].to_numpy(float))

@@ -38,11 +38,8 @@ def plot_attenuation_map(
         values = values[values["condition"] != reference].dropna(subset=["width_ms", "peak_uv"])
     if values.empty:
         return style.notice("No true unit whose peak and width are known.")
-    known = style.study_conditions(values, conditions)
-    names = style.in_order(values["condition"], known)
-    figure, panels = layouts.small_multiples(
-        names, style.condition_colours(known, reference), extra_height=0.7
-    )
+    names, colours, _ = style.drawn_conditions(values, reference, conditions)
+    figure, panels = layouts.small_multiples(names, colours, extra_height=0.7)
     for name, (axis,) in zip(names, panels, strict=True):
         rows = values[values["condition"] == name].sort_values("kept_peak", ascending=False)
         image = axis.scatter(
@@ -61,9 +58,7 @@ def plot_attenuation_map(
         axis.tick_params(axis="x", labelsize=6.5)
         layouts.note_count(axis, f"n = {len(rows)}")
     layouts.label_outer(panels, "Peak (µV)", "Width (ms)")
-    bar = figure.colorbar(
-        image, ax=[axis for (axis,) in panels], location="bottom", shrink=0.5, aspect=35
-    )
+    every = (axis for (axis,) in panels)
+    bar = style.colour_bar(figure, image, every, "Share of the peak kept")
     bar.ax.set_xscale("linear")
-    bar.set_label("Share of the peak kept")
     return figure

@@ -60,8 +60,7 @@ def plot_collisions(
     values = collisions if collisions.empty else collisions.dropna(subset=["recall"])
     if values.empty:
         return style.notice("No true unit's spikes overlap with another's in a sorting.")
-    known = style.study_conditions(values, conditions)
-    names = style.in_order(values["condition"], known)
+    names, colours, _ = style.drawn_conditions(values, reference, conditions)
     bins = (
         values[["similarity_low", "similarity_high"]]
         .astype(float)
@@ -70,7 +69,7 @@ def plot_collisions(
     )
     edges = list(bins.itertuples(index=False, name=None))
     shades = mpl.colormaps["viridis"](np.linspace(0.0, 0.85, len(edges)))
-    figure, panels = layouts.small_multiples(names, style.condition_colours(known, reference))
+    figure, panels = layouts.small_multiples(names, colours)
     for name, (axis,) in zip(names, panels, strict=True):
         rows = values[values["condition"] == name]
         for (low, high), shade in zip(edges, shades, strict=True):

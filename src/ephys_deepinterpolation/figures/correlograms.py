@@ -44,11 +44,8 @@ def plot_correlograms(
     values = correlograms if correlograms.empty else correlograms.dropna(subset=["error"])
     if values.empty:
         return style.notice("No sorted unit has a true one whose correlogram it could be held to.")
-    known = style.study_conditions(values, conditions)
-    names = style.in_order(values["condition"], known)
-    figure, panels = layouts.small_multiples(
-        names, style.condition_colours(known, reference), panel_height=1.15, each=len(PANELS)
-    )
+    names, colours, _ = style.drawn_conditions(values, reference, conditions)
+    figure, panels = layouts.small_multiples(names, colours, panel_height=1.15, each=len(PANELS))
     for name, axes in zip(names, panels, strict=True):
         rows = values[values["condition"] == name]
         for axis, column in zip(axes, PANELS, strict=True):

@@ -49,11 +49,9 @@ def plot_cost(
             pairs[column] = rows.assign(difference=rows["after"] - rows["before"])
     if not pairs:
         return style.notice("Nothing to compare: no sorting of two conditions came to an end.")
-    known = style.study_conditions(sortings, conditions)
+    known, colours, markers = style.drawn_conditions(sortings, reference, conditions)
     together = pd.concat(pairs.values())
     names = style.in_order(together["condition"], known)
-    colours = style.condition_colours(known, reference)
-    markers = style.condition_markers(known, reference)
     figure, axes = layouts.row_panels(names, len(pairs), 4)
     for axis, (column, rows) in zip(axes, pairs.items(), strict=True):
         axis.axvline(0.0, color="black", linewidth=0.8)

@@ -13,7 +13,6 @@ from matplotlib.figure import Figure
 
 from ephys_deepinterpolation.figures import layouts, style
 
-UNIT = [*layouts.RECORDING, "unit"]
 COLOUR_MAP = "viridis"
 
 
@@ -69,14 +68,12 @@ def plot_detectability(
     asked = style.asked_units(detectability)
     pairs = pd.DataFrame()
     if not asked.empty:
-        pairs = paired_with_reference(asked, "d_prime", reference, UNIT)
+        pairs = paired_with_reference(asked, "d_prime", reference, layouts.UNIT)
     if pairs.empty:
         return style.notice("Nothing to compare: no true unit has a d′ in two conditions.")
-    known = style.study_conditions(asked, conditions)
+    known, colours, _ = style.drawn_conditions(asked, reference, conditions)
     names = style.in_order(pairs["condition"], known)
-    figure, panels = layouts.small_multiples(
-        names, style.condition_colours(known, reference), panel_height=1.7, extra_height=0.7
-    )
+    figure, panels = layouts.small_multiples(names, colours, panel_height=1.7, extra_height=0.7)
     peaks = pairs["peak_uv"].astype(float)
     positive = peaks[peaks > 0]
     norm = LogNorm(positive.min() / 1.01, positive.max() * 1.01)
@@ -85,14 +82,9 @@ def plot_detectability(
     for name, (axis,) in zip(names, panels, strict=True):
         _draw(axis, pairs[pairs["condition"] == name], norm, limits)
     layouts.label_outer(panels, f"d′, {reference}", "d′ after")
-    bar = figure.colorbar(
-        ScalarMappable(norm, COLOUR_MAP),
-        ax=[axis for (axis,) in panels],
-        location="bottom",
-        shrink=0.5,
-        aspect=35,
-    )
-    bar.set_label("Peak of the true unit (µV)")
+    image = ScalarMappable(norm, COLOUR_MAP)
+    every = (axis for (axis,) in panels)
+    bar = style.colour_bar(figure, image, every, "Peak of the true unit (µV)")
     style.log_ticks(bar.ax.xaxis)
     return figure
 

@@ -81,11 +81,8 @@ def plot_effects(
     rows = in_scope(effects, datasets=False, sorters=False)
     if rows.empty or rows["effect"].isna().all():
         return style.notice("Nothing to compare: there is no effect over all datasets.")
-    known = style.study_conditions(rows, conditions)
-    names = style.in_order(rows["condition"], known)
+    names, colours, markers = style.drawn_conditions(rows, reference, conditions)
     endpoints = style.in_order(rows["endpoint"])
-    colours = style.condition_colours(known, reference)
-    markers = style.condition_markers(known, reference)
     height = max(0.7, layouts.ROW_HEIGHT * len(names)) + 0.8
     figure, axes = style.panels(len(endpoints), 2, height, extra_height=0.3, sharey=True)
     for axis, endpoint in zip(axes, endpoints, strict=True):
@@ -231,10 +228,9 @@ def _beside(axis: Axes, place: int, text: str, colour: str) -> None:
 
 
 def _digits(row: pd.Series) -> int:
-    """Return the decimals that an effect needs: more for shares than for counts."""
+    """Return the decimals that an effect and its interval need."""
     ends = [abs(_number(row[name])) for name in ("effect", "low", "high")]
-    largest = max((end for end in ends if np.isfinite(end)), default=0.0)
-    return 3 if largest < 1 else 2 if largest < 10 else 1
+    return style.decimals(max((end for end in ends if np.isfinite(end)), default=0.0))
 
 
 def _finish(axis: Axes, rows: pd.DataFrame, endpoint: str, reference: str | None) -> None:

@@ -15,7 +15,7 @@ from ephys_deepinterpolation.figures.amplitude import amplitude_edges
 from ephys_deepinterpolation.figures.detectability import paired_with_reference
 from ephys_deepinterpolation.figures.intervals import mean_interval
 
-UNIT = [*layouts.RECORDING, "sorter", "unit"]
+PAIR = [*layouts.RECORDING, "sorter", "unit"]
 MOST_INTERVALS = 3
 
 
@@ -37,10 +37,10 @@ def paired_gains(units: pd.DataFrame, reference: str | None) -> pd.DataFrame:
     asked = style.asked_units(units)
     if asked.empty:
         return pd.DataFrame()
-    peaks = asked.drop_duplicates(UNIT)[[*UNIT, "peak_uv"]]
-    means = style.mean_of_repeats(asked, [*UNIT, "condition"], "accuracy")
-    pairs = paired_with_reference(means, "accuracy", reference, UNIT)
-    return pairs.assign(gain=pairs["after"] - pairs["before"]).merge(peaks, on=UNIT)
+    peaks = asked.drop_duplicates(PAIR)[[*PAIR, "peak_uv"]]
+    means = style.mean_of_repeats(asked, [*PAIR, "condition"], "accuracy")
+    pairs = paired_with_reference(means, "accuracy", reference, PAIR)
+    return pairs.assign(gain=pairs["after"] - pairs["before"]).merge(peaks, on=PAIR)
 
 
 def binned_gain(gains: pd.DataFrame, edges: np.ndarray) -> pd.DataFrame:
@@ -64,10 +64,10 @@ def binned_gain(gains: pd.DataFrame, edges: np.ndarray) -> pd.DataFrame:
     rows = []
     for index in np.unique(member):
         inside = gains[member == index]
-        recordings = inside["dataset"].astype(str) + "/" + inside["replicate"].astype(str)
-        gain, low, high = mean_interval(inside["gain"].to_numpy(float), recordings.to_numpy())
+        recordings = style.recording_names(inside).to_numpy()
+        gain, low, high = mean_interval(inside["gain"].to_numpy(float), recordings)
         peak = float(np.exp(np.log(peaks[member == index]).mean()))
-        units = len(inside[[*layouts.RECORDING, "unit"]].drop_duplicates())
+        units = len(inside[layouts.UNIT].drop_duplicates())
         rows.append({"peak_uv": peak, "gain": gain, "low": low, "high": high, "units": units})
     return pd.DataFrame(rows, columns=["peak_uv", "gain", "low", "high", "units"])
 
@@ -98,14 +98,13 @@ def plot_gain_amplitude(
     gains = paired_gains(units, reference)
     if gains.empty:
         return style.notice("Nothing to compare: no true unit has an accuracy in two conditions.")
-    known = style.study_conditions(gains, conditions)
-    names = style.in_order(gains["condition"], known)
+    names, colours, _ = style.drawn_conditions(gains, reference, conditions)
     sorters = style.in_order(gains["sorter"])
-    distinct = gains.drop_duplicates([*layouts.RECORDING, "unit"])
+    distinct = gains.drop_duplicates(layouts.UNIT)
     edges = amplitude_edges(distinct["peak_uv"].to_numpy(float))
     figure, panels = layouts.small_multiples(
         names,
-        style.condition_colours(known, reference),
+        colours,
         panel_height=1.7,
         columns=4 if len(names) > 3 else 3,
         extra_height=0.4,
@@ -119,14 +118,12 @@ def plot_gain_amplitude(
             of_sorter = binned_gain(rows[rows["sorter"] == sorter], edges)
             _draw(axis, of_sorter, shift, colour, marker, len(sorters) <= MOST_INTERVALS)
         if len(sorters) > MOST_INTERVALS:
-            mean = style.mean_of_repeats(
-                rows, [*layouts.RECORDING, "unit", "condition", "peak_uv"], "gain"
-            )
+            mean = style.mean_of_repeats(rows, [*layouts.UNIT, "condition", "peak_uv"], "gain")
             _draw(axis, binned_gain(mean, edges), 1.0, "black", "o", True)
         axis.set_xscale("log")
         style.log_ticks(axis.xaxis)
         axis.tick_params(labelsize=6.5)
-        counted = len(rows[[*layouts.RECORDING, "unit"]].drop_duplicates())
+        counted = len(rows[layouts.UNIT].drop_duplicates())
         layouts.note_count(axis, f"n = {counted}")
     layouts.label_outer(panels, "Peak of the true unit (µV)", "Gain in accuracy")
     recordings = style.counted(len(gains[layouts.RECORDING].drop_duplicates()), "recording")

@@ -60,12 +60,9 @@ def plot_gain_noise(
     rows = rows.assign(correlation=rows["dataset"].map(level)).dropna(subset=["correlation"])
     if rows["dataset"].nunique() < 2:
         return style.notice("One dataset with an effect: no sweep of noise correlation to draw.")
-    studied = style.study_conditions(rows, conditions)
-    names = style.in_order(rows["condition"], studied)
+    names, colours, _ = style.drawn_conditions(rows, reference, conditions)
     endpoints = style.in_order(rows["endpoint"])
-    figure, panels = layouts.small_multiples(
-        names, style.condition_colours(studied, reference), extra_height=0.5
-    )
+    figure, panels = layouts.small_multiples(names, colours, extra_height=0.5)
     looks = dict(
         zip(
             endpoints,

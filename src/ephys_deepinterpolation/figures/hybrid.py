@@ -41,14 +41,13 @@ def plot_hybrid(
     values = values if values.empty else values[values["kind"] == "hybrid"]
     if values.empty:
         return style.notice("No hybrid dataset: no spike was put into a real recording.")
-    known = style.study_conditions(values, conditions)
-    names = style.in_order(values["condition"], known)
+    names, colours, _ = style.drawn_conditions(values, reference, conditions)
     names = [name for name in names if name != reference] + [
         name for name in names if name == reference
     ]
     figure, panels = layouts.small_multiples(
         names,
-        style.condition_colours(known, reference),
+        colours,
         panel_height=1.2,
         each=len(PANELS),
         extra_height=0.7,
@@ -77,12 +76,6 @@ def plot_hybrid(
             axis.set_ylim(min(0.0, float(values[column].min())), float(values[column].max()) + 0.05)
         layouts.note_count(axes[0], f"n = {len(rows)}")
     layouts.label_outer(panels, "Peak (µV)", list(PANELS.values()))
-    bar = figure.colorbar(
-        image,
-        ax=[axis for axes in panels for axis in axes],
-        location="bottom",
-        shrink=0.5,
-        aspect=35,
-    )
-    bar.set_label("Width of the true unit (ms)")
+    every = (axis for axes in panels for axis in axes)
+    style.colour_bar(figure, image, every, "Width of the true unit (ms)")
     return figure

@@ -19,6 +19,7 @@ from ephys_deepinterpolation.figures import style
 from ephys_deepinterpolation.figures.intervals import mean_interval
 
 RECORDING = ["dataset", "replicate"]
+UNIT = [*RECORDING, "unit"]
 SORTING = [*RECORDING, "sorter", "other_sorter", "repeat"]
 """Columns by which two rows are of the same recording, sorted in the same way."""
 ROW_HEIGHT = 0.2
@@ -252,15 +253,21 @@ def note_count(axis: Axes, text: str) -> None:
 
 def label_outer(panels: Sequence[Sequence[Axes]], x: str, y: str | Sequence[str]) -> None:
     """Label the axes at the left and at the bottom of small multiples."""
-    labels = [y] * len(panels[0]) if isinstance(y, str) else list(y)
     for axes in panels:
         bottom = axes[-1]
         if bottom.xaxis.get_tick_params()["labelbottom"]:
             bottom.set_xlabel(x)
+    label_left(panels, y)
+
+
+def label_left(panels: Sequence[Sequence[Axes]], y: str | Sequence[str], **text: Any) -> None:
+    """Label the y axes at the left of small multiples; `text` is for `Axes.set_ylabel`."""
+    labels = [y] * len(panels[0]) if isinstance(y, str) else list(y)
+    for axes in panels:
         for axis, label in zip(axes, labels, strict=True):
             place = axis.get_subplotspec()
             if place is not None and place.is_first_col():
-                axis.set_ylabel(label)
+                axis.set_ylabel(label, **text)
 
 
 def draw_cells(
@@ -268,7 +275,6 @@ def draw_cells(
     values: pd.DataFrame,
     norm: Normalize,
     colour_map: str,
-    digits: int = 2,
 ) -> Any:
     """Draw a table as coloured cells with their numbers; returns the image for a colour bar."""
     numbers = values.to_numpy(float)
@@ -280,7 +286,7 @@ def draw_cells(
             axis.text(
                 column,
                 row,
-                f"{number:.{digits}f}",
+                f"{number:.2f}",
                 ha="center",
                 va="center",
                 fontsize=6.5,

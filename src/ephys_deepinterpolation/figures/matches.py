@@ -39,9 +39,7 @@ def plot_matches(
     values = matches if matches.empty else matches[matches["condition"] != reference]
     if values.empty:
         return style.notice("Nothing to compare: no sorting but the reference's.")
-    known = style.study_conditions(values, conditions)
-    names = style.in_order(values["condition"], known)
-    colours = style.condition_colours(known, reference)
+    names, colours, _ = style.drawn_conditions(values, reference, conditions)
     sorters = style.in_order(values["sorter"])
     markers = dict(zip(sorters, style.CONDITION_MARKERS, strict=False))
     matched = values[values["matched"].map(style.is_true).astype(bool)]

@@ -39,10 +39,8 @@ def plot_noise(
     values = noise if noise.empty else noise.dropna(subset=["noise_uv"])
     if values.empty:
         return style.notice("No noise was measured.")
-    known = style.study_conditions(values, conditions)
-    colours = style.condition_colours(known, reference)
+    names, colours, _ = style.drawn_conditions(values, reference, conditions)
     datasets = style.in_order(values["dataset"])
-    names = style.in_order(values["condition"], known)
     height = max(0.9, 0.3 * len(names)) + 0.95
     figure, axes = style.panels(len(datasets), 2, height, sharey=True)
     for axis, dataset in zip(axes, datasets, strict=True):

@@ -38,11 +38,8 @@ def plot_noise_parts(
     values = noise_parts if noise_parts.empty else noise_parts.dropna(subset=["passed"])
     if values.empty:
         return style.notice("No dataset is the sum of known parts.")
-    known = style.study_conditions(values, conditions)
-    names = style.in_order(values["condition"], known)
+    names, colours, markers = style.drawn_conditions(values, reference, conditions)
     parts = style.in_order(values["part"], PARTS)
-    colours = style.condition_colours(known, reference)
-    markers = style.condition_markers(known, reference)
     figure, axes = layouts.row_panels(names, len(parts), 4, sharex=True)
     low = min(-0.08, float(values["passed"].min()) - 0.05)
     high = max(1.12, float(values["passed"].max()) + 0.05)

@@ -43,11 +43,10 @@ def plot_noise_transfer(
         values = values[values["condition"] != reference].dropna(subset=["gain"])
     if values.empty:
         return style.notice("Nothing to compare: no condition but the reference was measured.")
-    known = style.study_conditions(values, conditions)
-    names = style.in_order(values["condition"], known)
+    names, title_colours, _ = style.drawn_conditions(values, reference, conditions)
     parts = style.in_order(values["part"], [INPUT])
     colours = dict(zip(parts, ("black", *style.CONDITION_COLOURS), strict=False))
-    figure, panels = layouts.small_multiples(names, style.condition_colours(known, reference))
+    figure, panels = layouts.small_multiples(names, title_colours)
     for name, (axis,) in zip(names, panels, strict=True):
         rows = values[values["condition"] == name]
         for level in (0.0, 1.0):

@@ -45,10 +45,7 @@ def plot_phantoms(
     """
     if noise_alone.empty:
         return style.notice("No dataset's noise is known without its spikes.")
-    known = style.study_conditions(noise_alone, conditions)
-    names = style.in_order(noise_alone["condition"], known)
-    colours = style.condition_colours(known, reference)
-    markers = style.condition_markers(known, reference)
+    names, colours, markers = style.drawn_conditions(noise_alone, reference, conditions)
     thresholds = sorted(noise_alone["threshold"].astype(float).unique())
     sorted_too = noise_alone_sortings is not None and not noise_alone_sortings.empty
     count = len(thresholds) + sorted_too

@@ -42,10 +42,7 @@ def plot_quality(
     own = own_units(quality)
     if own.empty:
         return style.notice("No sorting found a unit.")
-    known = style.study_conditions(own, conditions)
-    names = style.in_order(own["condition"], known)
-    colours = style.condition_colours(known, reference)
-    markers = style.condition_markers(known, reference)
+    names, colours, markers = style.drawn_conditions(own, reference, conditions)
     passing = own.assign(passes=own["passes"].map(style.is_true).astype(float))
     counts = passing.groupby(SORTING, sort=False, observed=True)["passes"].sum().reset_index()
     sorters = style.in_order(own["sorter"])

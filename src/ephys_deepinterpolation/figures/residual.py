@@ -43,10 +43,7 @@ def plot_residual(
     measures = [name for name in MEASURES if name in values and values[name].notna().any()]
     if values.empty or not measures:
         return style.notice("Nothing to compare: no condition but the reference was measured.")
-    known = style.study_conditions(values, conditions)
-    names = style.in_order(values["condition"], known)
-    colours = style.condition_colours(known, reference)
-    markers = style.condition_markers(known, reference)
+    names, colours, markers = style.drawn_conditions(values, reference, conditions)
     figure, axes = layouts.row_panels(names, len(measures), 4)
     for axis, measure in zip(axes, measures, strict=True):
         layouts.draw_rows(axis, values, measure, names, colours, markers)

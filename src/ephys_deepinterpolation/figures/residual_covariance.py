@@ -38,9 +38,8 @@ def plot_residual_covariance(
         values = values[values["condition"] != reference].dropna(subset=["correlation"])
     if values.empty:
         return style.notice("Nothing to compare: no condition but the reference was measured.")
-    known = style.study_conditions(values, conditions)
-    names = style.in_order(values["condition"], known)
-    figure, panels = layouts.small_multiples(names, style.condition_colours(known, reference))
+    names, colours, _ = style.drawn_conditions(values, reference, conditions)
+    figure, panels = layouts.small_multiples(names, colours)
     for name, (axis,) in zip(names, panels, strict=True):
         rows = values[values["condition"] == name]
         axis.axhline(0.0, color=style.MUTED, linestyle=":", linewidth=0.8)

@@ -57,9 +57,8 @@ def plot_residual_spectra(
         values = values[(values["density_uv2_per_hz"] > 0) & (values["frequency_hz"] > 0)]
     if values.empty:
         return style.notice("Nothing to compare: no condition but the reference was measured.")
-    known = style.study_conditions(values, conditions)
-    names = style.in_order(values["condition"], known)
-    figure, panels = layouts.small_multiples(names, style.condition_colours(known, reference))
+    names, colours, _ = style.drawn_conditions(values, reference, conditions)
+    figure, panels = layouts.small_multiples(names, colours)
     largest = float(values["density_uv2_per_hz"].max())
     for name, (axis,) in zip(names, panels, strict=True):
         _draw(axis, values[values["condition"] == name])

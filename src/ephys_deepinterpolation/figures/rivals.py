@@ -15,7 +15,6 @@ from ephys_deepinterpolation.figures.detectability import paired_with_reference
 from ephys_deepinterpolation.figures.effects import effect_interval, in_scope
 from ephys_deepinterpolation.figures.gain_noise import ENDPOINTS
 
-UNIT = [*layouts.RECORDING, "unit"]
 CHANNEL = [*layouts.RECORDING, "channel"]
 
 
@@ -56,12 +55,10 @@ def plot_rivals(
     if not present:
         return style.notice("Nothing to compare: nothing was measured but the reference.")
     together = pd.concat(present).to_frame("condition")
-    known = style.study_conditions(together, conditions)
-    names = [name for name in style.in_order(together["condition"], known) if name != reference]
+    names, colours, markers = style.drawn_conditions(together, reference, conditions)
+    names = [name for name in names if name != reference]
     if not names:
         return style.notice("Nothing to compare: nothing was measured but the reference.")
-    colours = style.condition_colours(known, reference)
-    markers = style.condition_markers(known, reference)
     count = len(columns) + bool(len(judged))
     figure, axes = layouts.row_panels(names, count, 4, extra_height=0.15)
     for axis, (label, table, level) in zip(axes, columns, strict=False):
@@ -95,7 +92,7 @@ def _columns(
         )
     asked = style.asked_units(detectability)
     if not asked.empty:
-        pairs = paired_with_reference(asked, "d_prime", reference, UNIT)
+        pairs = paired_with_reference(asked, "d_prime", reference, layouts.UNIT)
         change = pairs.assign(value=pairs["after"] - pairs["before"])
         found.append(("Change of d′ of\ntrue units", change, 0.0))
     return [(label, table, level) for label, table, level in found if not table.empty]

@@ -35,10 +35,7 @@ def plot_rounding(
     rounding = rounding if rounding.empty else rounding.dropna(subset=["gain_uv_per_bit"])
     if rounding.empty:
         return style.notice("No recording has integers to round to.")
-    known = style.study_conditions(rounding, conditions)
-    names = style.in_order(rounding["condition"], known)
-    colours = style.condition_colours(known, reference)
-    markers = style.condition_markers(known, reference)
+    names, colours, markers = style.drawn_conditions(rounding, reference, conditions)
     table = rounding.assign(
         share=100 * rounding["rounding_uv"].astype(float) / rounding["noise_uv"].astype(float),
         clipped=1e6 * rounding["clipped_share"].astype(float),

@@ -40,15 +40,12 @@ def plot_run_time(
     ended = sortings if sortings.empty else sortings[~style.broken(sortings["status"])]
     if ended.empty:
         return style.notice("No sorting came to an end.")
-    known = style.study_conditions(ended, conditions)
+    names, colours, markers = style.drawn_conditions(ended, reference, conditions)
     sorters = style.in_order(ended["sorter"])
-    colours = style.condition_colours(known, reference)
-    markers = style.condition_markers(known, reference)
     table = ended.assign(
         minutes=ended["seconds"].astype(float) / 60.0,
         memory_gb=ended["peak_memory_mb"].astype(float) / 1000.0,
     )
-    names = style.in_order(ended["condition"], known)
     legend = 0.2 * -(-(len(names) + 1) // 5) + 0.2
     height = max(0.9, 0.32 * len(sorters), 0.08 * len(names) * len(sorters)) + 0.85
     figure, axes = style.panels(2, 2, height, extra_height=legend, sharey=True)

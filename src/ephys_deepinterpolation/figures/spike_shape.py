@@ -75,9 +75,7 @@ def plot_spike_shape(
     values = attenuated_units(attenuation)
     if values.empty:
         return style.notice("No true unit: there is no shape to hold against what it should be.")
-    known = style.study_conditions(values, conditions)
-    names = style.in_order(values["condition"], known)
-    colours = style.condition_colours(known, reference)
+    names, colours, _ = style.drawn_conditions(values, reference, conditions)
     figure, panels = layouts.small_multiples(
         names, colours, panel_height=1.1, each=len(PANELS), extra_height=0.6
     )

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
@@ -181,6 +182,32 @@ def study_conditions(table: pd.DataFrame, conditions: Sequence[str] | None) -> l
     return list(dict.fromkeys([*(conditions or ()), *in_order(table["condition"])]))
 
 
+def drawn_conditions(
+    table: pd.DataFrame, reference: str | None, conditions: Sequence[str] | None
+) -> tuple[list[str], dict[str, str], dict[str, str]]:
+    """Return what a figure draws of a table, with colours and markers that are the study's.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With `condition`.
+    reference : str or None
+        The reference condition.
+    conditions : sequence of str or None
+        Every condition of the study, in order; those of the table when left out.
+
+    Returns
+    -------
+    list of str
+        The conditions of the table, in the order of the study.
+    dict, dict
+        Colour and marker of each condition of the study.
+    """
+    known = study_conditions(table, conditions)
+    names = in_order(table["condition"], known)
+    return names, condition_colours(known, reference), condition_markers(known, reference)
+
+
 def panels(
     count: int,
     columns: int,
@@ -251,14 +278,21 @@ def outside_legend(figure: Figure | SubFigure, handles: Sequence[Any], columns: 
         )
 
 
+def colour_bar(figure: Figure, image: Any, axes: Iterable[Axes], label: str) -> Colorbar:
+    """Put one colour bar for all panels below them."""
+    bar = figure.colorbar(image, ax=list(axes), location="bottom", shrink=0.5, aspect=35)
+    bar.set_label(label)
+    return bar
+
+
 def marker_handle(name: str, colour: str, marker: str) -> Line2D:
     """Return a legend's entry for a marker."""
     return Line2D([], [], color=colour, marker=marker, markersize=5, linestyle="none", label=name)
 
 
-def limit_categories(axis: Axes, count: int, least: int = 3) -> None:
+def limit_categories(axis: Axes, count: int) -> None:
     """Set x limits around categories 0, 1, ..., wide enough that a single one stays slim."""
-    room = 0.6 + max(0.0, (least - count) / 2)
+    room = 0.6 + max(0.0, (3 - count) / 2)
     axis.set_xlim(-room, count - 1 + room)
 
 
@@ -301,6 +335,11 @@ def signed(value: float, digits: int = 3) -> str:
     if float(text) == 0.0:
         return text.lstrip("-")
     return "−" + text[1:] if text.startswith("-") else "+" + text
+
+
+def decimals(value: float) -> int:
+    """Return how many decimals an effect needs: more for shares than for counts."""
+    return 3 if abs(value) < 1 else 2 if abs(value) < 10 else 1
 
 
 def counted(number: int, noun: str) -> str:
@@ -364,8 +403,14 @@ def pool_datasets(table: pd.DataFrame) -> pd.DataFrame:
     datasets = in_order(table["dataset"])
     if pairs <= MOST_PANELS or len(datasets) == 1:
         return table
-    number = table["dataset"].astype(str) + "/" + table["replicate"].astype(str)
-    return table.assign(dataset=f"{len(datasets)} datasets pooled", replicate=number)
+    return table.assign(
+        dataset=f"{len(datasets)} datasets pooled", replicate=recording_names(table)
+    )
+
+
+def recording_names(table: pd.DataFrame) -> pd.Series:
+    """Return the name of each row's recording: its dataset and replicate."""
+    return table["dataset"].astype(str) + "/" + table["replicate"].astype(str)
 
 
 def rows_of(table: pd.DataFrame, names: Mapping[str, object]) -> pd.DataFrame:

@@ -70,11 +70,10 @@ def plot_thresholds(
     """
     own = own_units(quality)
     if not own.empty:
-        names = style.in_order(own["condition"], style.study_conditions(own, conditions))
+        names, colours, _ = style.drawn_conditions(own, reference, conditions)
         names = [name for name in names if name != reference]
     if own.empty or not names:
         return style.notice("Nothing to compare: no sorting but the reference's found a unit.")
-    colours = style.condition_colours(style.study_conditions(own, conditions), reference)
     figure, panels = layouts.small_multiples(
         names, colours, panel_height=1.15, each=len(THRESHOLDS), sharex=False, sharey=True
     )
@@ -95,11 +94,7 @@ def plot_thresholds(
         layouts.note_count(axes[0], f"n = {sortings}")
     # All panels share y: limits that are set while lines are still to come would cut them.
     panels[0][0].set_ylim(bottom=0)
-    for axes in panels:
-        place = axes[0].get_subplotspec()
-        if place is not None and place.is_first_col():
-            for axis in axes:
-                axis.set_ylabel("Units left", fontsize=7)
+    layouts.label_left(panels, "Units left", fontsize=7)
     figure.suptitle("Units per sorting; n = sortings with units", x=0.01, ha="left")
     label = f"{reference}, the same sortings"
     style.outside_legend(figure, [Line2D([], [], color=style.REFERENCE_COLOUR, label=label)])

@@ -111,9 +111,9 @@ def plot_training(
 
 
 def _pool_datasets(table: pd.DataFrame) -> pd.DataFrame:
-    number = table["dataset"].astype(str) + "/" + table["replicate"].astype(str)
     return table.assign(
-        dataset=style.counted(table["dataset"].nunique(), "dataset"), replicate=number
+        dataset=style.counted(table["dataset"].nunique(), "dataset"),
+        replicate=style.recording_names(table),
     )
 
 

@@ -75,9 +75,7 @@ def plot_training_gain(
     joined = rows.merge(training_of_conditions(models, model_uses), on=["dataset", "condition"])
     if joined.empty:
         return style.notice("Nothing to compare: no trained model has an effect on accuracy.")
-    known = style.study_conditions(rows, conditions)
-    colours = style.condition_colours(known, reference)
-    markers = style.condition_markers(known, reference)
+    known, colours, markers = style.drawn_conditions(rows, reference, conditions)
     names = style.in_order(joined["condition"], known)
     legend = 0.2 * -(-len(names) // 4) + 0.1
     figure, axes = style.panels(2, 2, 2.7, extra_height=legend, sharey=True)

@@ -41,13 +41,12 @@ def plot_transient_spread(
     """
     if transient_spread.empty:
         return style.notice("No transient was put into a recording.")
-    known = style.study_conditions(transient_spread, conditions)
-    names = style.in_order(transient_spread["condition"], known)
+    names, colours, _ = style.drawn_conditions(transient_spread, reference, conditions)
     transients = style.in_order(transient_spread["transient"])
     present = [axis for axis in AXES if (transient_spread["axis"] == axis).any()]
     figure, panels = layouts.small_multiples(
         names,
-        style.condition_colours(known, reference),
+        colours,
         panel_height=1.25,
         each=len(present),
         extra_height=0.6,
@@ -64,11 +63,7 @@ def plot_transient_spread(
                 _draw(axis, style.rows_of(rows, here), colour, line, 1.2)
                 _mark_reach(axis, style.rows_of(rows, here), colour)
             _finish(axis, kind)
-    for axes in panels:
-        place = axes[0].get_subplotspec()
-        if place is not None and place.is_first_col():
-            for axis in axes:
-                axis.set_ylabel("Change (µV)", fontsize=7)
+    layouts.label_left(panels, "Change (µV)", fontsize=7)
     recordings = layouts.count_recordings(transient_spread)
     figure.suptitle(
         f"Change of the output by a transient; n = {recordings}",

@@ -23,7 +23,7 @@ from ephys_deepinterpolation.strangers import read_with
 Placing = Callable[[np.ndarray], np.ndarray]
 
 MS_BEFORE, MS_AFTER = 1.5, 3.0
-_SPATIAL_DECAY_UM = (20.0, 50.0)
+SPATIAL_DECAY_UM = (20.0, 50.0)
 _DISTANCE_UM = (5.0, 40.0)
 _SPIKES_PER_DONOR = 500
 _REACH_UM = 150.0
@@ -83,7 +83,7 @@ def generator_placing(
     seed : int
         Of shapes and of distances from the probe.
     """
-    shape: dict = {"spatial_decay": _SPATIAL_DECAY_UM}
+    shape: dict = {"spatial_decay": SPATIAL_DECAY_UM}
     if width_ms is not None:
         shape["repolarization_ms"] = tuple(width_ms)
     distances = np.random.default_rng(seed).uniform(*_DISTANCE_UM, size=number)

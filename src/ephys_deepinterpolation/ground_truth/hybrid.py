@@ -26,7 +26,7 @@ from ephys_deepinterpolation.ground_truth.injection import (
 from ephys_deepinterpolation.seeds import derive_seed
 
 _NOISE = "host"
-_SNR_HIGH_PASS_HZ = 300.0
+_SNR_HIGHPASS_HZ = 300.0
 _SHORTEST_FOR_MOTION_S = 60.0
 
 
@@ -191,7 +191,7 @@ def _noise_uv(host: si.BaseRecording, seed: int) -> np.ndarray:
     """Noise of each channel of the host above 300 Hz, µV, from at most 20 excerpts of 0.5 s."""
     frames = min(host.get_num_samples(0), round(0.5 * host.get_sampling_frequency()))
     levels = si.get_noise_levels(
-        highpass_filter(host, freq_min=_SNR_HIGH_PASS_HZ, dtype="float32"),
+        highpass_filter(host, freq_min=_SNR_HIGHPASS_HZ, dtype="float32"),
         return_in_uV=True,
         random_slices_kwargs={"chunk_size": frames, "num_chunks_per_segment": 20, "seed": seed},
         progress_bar=False,

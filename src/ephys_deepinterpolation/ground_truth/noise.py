@@ -6,6 +6,7 @@ import numpy as np
 from spikeinterface.core import BaseRecording, BaseRecordingSegment
 from spikeinterface.generation import NoiseGeneratorRecording
 
+from ephys_deepinterpolation.ground_truth.alike import RecordingLike, SegmentLike
 from ephys_deepinterpolation.ground_truth.stationary import (
     StationaryNoise,
     autoregressive_power,
@@ -207,7 +208,7 @@ def line_noise(
     return LineRecording(like, frequency_hz, amplitudes.tolist(), phases.tolist())
 
 
-class LineRecording(BaseRecording):
+class LineRecording(RecordingLike):
     """A sum of sines, the same on all channels.
 
     Parameters
@@ -227,10 +228,7 @@ class LineRecording(BaseRecording):
         amplitudes_uv: list[float],
         phases: list[float],
     ):
-        super().__init__(like.get_sampling_frequency(), like.channel_ids, np.dtype("float32"))
-        like.copy_metadata(self)
-        self.set_channel_gains(1.0)
-        self.set_channel_offsets(0.0)
+        super().__init__(like)
         sines = [
             (2 * np.pi * frequency_hz * order / self.sampling_frequency, amplitude, phase)
             for order, (amplitude, phase) in enumerate(
@@ -247,15 +245,11 @@ class LineRecording(BaseRecording):
         }
 
 
-class _LineSegment(BaseRecordingSegment):
+class _LineSegment(SegmentLike):
     def __init__(self, like: BaseRecordingSegment, channels: int, sines: list[tuple]):
-        super().__init__(**like.get_times_kwargs())
-        self._like = like
+        super().__init__(like)
         self._channels = channels
         self._sines = sines
-
-    def get_num_samples(self) -> int:
-        return self._like.get_num_samples()
 
     def get_traces(self, start_frame, end_frame, channel_indices):
         frames = np.arange(start_frame, end_frame)

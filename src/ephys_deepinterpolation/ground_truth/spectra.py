@@ -18,6 +18,7 @@ from spikeinterface.core import BaseRecording, BaseRecordingSegment, NumpyRecord
 from spikeinterface.sortingcomponents.peak_detection import detect_peaks
 from threadpoolctl import threadpool_limits
 
+from ephys_deepinterpolation.ground_truth.alike import RecordingLike, SegmentLike
 from ephys_deepinterpolation.seeds import derive_seed
 
 # 17 ms at 30 kHz: lower frequencies than 60 Hz run together.
@@ -27,7 +28,7 @@ _MOST_NEIGHBOURS = 8
 # Neighbouring frequencies of a Hann window have 4/9 of their power in common, the next ones 1/36.
 _SHARED_BY_NEIGHBOURS = 1 + 2 * (4 / 9 + 1 / 36)
 
-_HIGH_PASS_HZ = 300.0
+_HIGHPASS_HZ = 300.0
 _DETECTION_THRESHOLD = 5.0
 _SPIKE_RADIUS_UM = 100.0
 _SPIKE_BEFORE_MS, _SPIKE_AFTER_MS, _FADE_MS = 1.0, 2.0, 0.5
@@ -165,6 +166,12 @@ def spread_excerpts(recording: BaseRecording) -> list[BaseRecording]:
     return [first.frame_slice(start, start + length) for start in starts]
 
 
+def highpassed(traces: np.ndarray, frequency: float) -> np.ndarray:
+    """Return traces (frames, channels) without what is below 300 Hz, and without any delay."""
+    sections = butter(3, _HIGHPASS_HZ, "highpass", fs=frequency, output="sos")
+    return np.asarray(sosfiltfilt(sections, traces, axis=0))
+
+
 def without_spikes(recording: BaseRecording, seed: int) -> tuple[np.ndarray, float]:
     """Read a short recording with its spikes replaced by noise from nearby in time.
 
@@ -191,8 +198,7 @@ def without_spikes(recording: BaseRecording, seed: int) -> tuple[np.ndarray, flo
     traces = recording.get_traces(return_in_uV=True).astype(np.float32)
     traces -= traces.mean(axis=0)
     silent = ~traces.any(axis=0)
-    high_pass = butter(3, _HIGH_PASS_HZ, "highpass", fs=frequency, output="sos")
-    high = sosfiltfilt(high_pass, traces, axis=0).astype(np.float32)
+    high = highpassed(traces, frequency).astype(np.float32)
     local = high - np.median(high, axis=1, keepdims=True)
     local[:, silent] = 0
 
@@ -245,7 +251,7 @@ def _find_spikes(local: np.ndarray, recording: BaseRecording) -> list[tuple[int,
     ]
 
 
-class FilteredNoiseRecording(BaseRecording):
+class FilteredNoiseRecording(RecordingLike):
     """White Gaussian noise sent through `NoiseFilters`, made when it is read, in µV.
 
     What a frame holds does not depend on which others are read with it, but for the rounding of
@@ -265,30 +271,23 @@ class FilteredNoiseRecording(BaseRecording):
     """
 
     def __init__(self, filters: NoiseFilters, like: BaseRecording, seed: int):
-        super().__init__(like.get_sampling_frequency(), like.channel_ids, np.dtype("float32"))
+        super().__init__(like)
         if filters.values.shape[2] != like.get_num_channels():
             raise ValueError(
                 f"the filters are of {filters.values.shape[2]} channels, the recording has "
                 f"{like.get_num_channels()}"
             )
-        like.copy_metadata(self)
-        self.set_channel_gains(1.0)
-        self.set_channel_offsets(0.0)
         for index, segment in enumerate(like.segments):
             self.add_recording_segment(_FilteredNoiseSegment(filters, segment, (seed, index)))
         self._serializability["json"] = False
         self._kwargs = {"filters": filters, "like": like, "seed": seed}
 
 
-class _FilteredNoiseSegment(BaseRecordingSegment):
+class _FilteredNoiseSegment(SegmentLike):
     def __init__(self, filters: NoiseFilters, like: BaseRecordingSegment, seed: tuple[int, int]):
-        super().__init__(**like.get_times_kwargs())
+        super().__init__(like)
         self._filters = filters
-        self._like = like
         self._seed = seed
-
-    def get_num_samples(self) -> int:
-        return self._like.get_num_samples()
 
     @cached_property
     def _responses(self) -> np.ndarray:

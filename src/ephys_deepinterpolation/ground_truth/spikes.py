@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import spikeinterface as si
 
+from ephys_deepinterpolation.ground_truth.alike import RecordingLike, SegmentLike
+
 SHIFTS_PER_FRAME = 16
 VARIATION = {"amplitude_factor": 1.0, "shift_frames": 0.0, "displacement_um": 0.0}
 _ARRAYS = ("displacements_um", "first_channel", "waveforms")
@@ -132,7 +134,7 @@ def inject_spikes(
     return SpikesRecording(sorting, templates, nbefore, like, variation)
 
 
-class SpikesRecording(si.BaseRecording):
+class SpikesRecording(RecordingLike):
     """The spikes of a sorting on silence; see `inject_spikes`."""
 
     def __init__(
@@ -143,10 +145,7 @@ class SpikesRecording(si.BaseRecording):
         like: si.BaseRecording,
         variation: pd.DataFrame | None = None,
     ):
-        super().__init__(like.get_sampling_frequency(), like.channel_ids, np.dtype("float32"))
-        like.copy_metadata(self)
-        self.set_channel_gains(1.0)
-        self.set_channel_offsets(0.0)
+        super().__init__(like)
         spikes = sorting.to_spike_vector()
         table = _complete(variation, len(spikes))
         for segment in range(like.get_num_segments()):
@@ -166,7 +165,7 @@ class SpikesRecording(si.BaseRecording):
         }
 
 
-class _SpikesSegment(si.BaseRecordingSegment):
+class _SpikesSegment(SegmentLike):
     def __init__(
         self,
         spikes: np.ndarray,
@@ -175,8 +174,7 @@ class _SpikesSegment(si.BaseRecordingSegment):
         like: si.BaseRecordingSegment,
         variation: pd.DataFrame,
     ):
-        super().__init__(**like.get_times_kwargs())
-        self._like = like
+        super().__init__(like)
         self._templates = templates
         self._starts = spikes["sample_index"].astype(np.int64) - nbefore
         self._units = spikes["unit_index"]
@@ -189,9 +187,6 @@ class _SpikesSegment(si.BaseRecordingSegment):
             int(shift): _delay(frames, shift / SHIFTS_PER_FRAME)
             for shift in np.unique(self._shifts[self._shifts != 0])
         }
-
-    def get_num_samples(self) -> int:
-        return self._like.get_num_samples()
 
     def get_traces(self, start_frame, end_frame, channel_indices):
         channels = self.parent_extractor.get_num_channels()

@@ -6,6 +6,8 @@ import numpy as np
 import scipy.fft
 from spikeinterface.core import BaseRecording, BaseRecordingSegment
 
+from ephys_deepinterpolation.ground_truth.alike import RecordingLike, SegmentLike
+
 _ORDER = 4
 
 
@@ -52,7 +54,7 @@ def _fade(sampling_frequency_hz: float, memory_s: float) -> int:
     return max(16, round(memory_s * sampling_frequency_hz))
 
 
-class StationaryNoise(BaseRecording):
+class StationaryNoise(RecordingLike):
     """Gaussian noise with a power spectrum and a covariance of channels, the same at all times.
 
     Blocks of a second or more, each with a seed of its own, are drawn in the frequency domain and
@@ -80,10 +82,7 @@ class StationaryNoise(BaseRecording):
         mixing: np.ndarray,
         seed: int,
     ):
-        super().__init__(like.get_sampling_frequency(), like.channel_ids, np.dtype("float32"))
-        like.copy_metadata(self)
-        self.set_channel_gains(1.0)
-        self.set_channel_offsets(0.0)
+        super().__init__(like)
         fade = _fade(like.get_sampling_frequency(), memory_s)
         for index, segment in enumerate(like.segments):
             self.add_recording_segment(
@@ -99,7 +98,7 @@ class StationaryNoise(BaseRecording):
         }
 
 
-class _StationarySegment(BaseRecordingSegment):
+class _StationarySegment(SegmentLike):
     def __init__(
         self,
         like: BaseRecordingSegment,
@@ -108,8 +107,7 @@ class _StationarySegment(BaseRecordingSegment):
         mixing: np.ndarray,
         seeds: tuple[int, int],
     ):
-        super().__init__(**like.get_times_kwargs())
-        self._like = like
+        super().__init__(like)
         self._frames = 2 * (len(power) - 1)
         self._hop = self._frames - fade
         self._mixing = mixing.T.astype(np.float32)
@@ -124,9 +122,6 @@ class _StationarySegment(BaseRecordingSegment):
         self._window[:fade], self._window[-fade:] = rise, rise[::-1]
         # Of two blocks that overlap, both serve the next chunk as well.
         self._block = lru_cache(maxsize=2)(self._draw_block)
-
-    def get_num_samples(self) -> int:
-        return self._like.get_num_samples()
 
     def get_traces(self, start_frame, end_frame, channel_indices):
         total = np.zeros((end_frame - start_frame, self._mixing.shape[1]), np.float32)

@@ -5,7 +5,7 @@ from importlib.metadata import version
 import numpy as np
 import pandas as pd
 import spikeinterface as si
-from scipy.signal import butter, sosfiltfilt, welch
+from scipy.signal import welch
 from spikeinterface.preprocessing import astype, scale
 
 from ephys_deepinterpolation.ground_truth.base import GroundTruth, remainder
@@ -14,13 +14,13 @@ from ephys_deepinterpolation.ground_truth.injection import add_to, draw_places, 
 from ephys_deepinterpolation.ground_truth.spectra import (
     FilteredNoiseRecording,
     estimate_noise_filters,
+    highpassed,
     spread_excerpts,
     without_spikes,
 )
 from ephys_deepinterpolation.seeds import derive_seed
 
 _NOISE = "surrogate"
-_HIGH_PASS_HZ = 300.0
 _SPECTRUM_FRAMES = 2048
 _PAIRS = 1000
 
@@ -186,9 +186,8 @@ def _summarise(
 ) -> pd.DataFrame:
     densities = [welch(piece, frequency, nperseg=_SPECTRUM_FRAMES, axis=0) for piece in pieces]
     median = np.median(np.mean([density for _, density in densities], axis=0), axis=1)
-    high_pass = butter(3, _HIGH_PASS_HZ, "highpass", fs=frequency, output="sos")
     covariance = np.mean(
-        [np.cov(sosfiltfilt(high_pass, piece, axis=0), rowvar=False) for piece in pieces], axis=0
+        [np.cov(highpassed(piece, frequency), rowvar=False) for piece in pieces], axis=0
     )
     deviations = np.sqrt(np.diag(covariance))
     correlation = covariance / np.where(deviations > 0, np.outer(deviations, deviations), np.nan)

@@ -20,6 +20,7 @@ from ephys_deepinterpolation.ground_truth.base import GroundTruth
 from ephys_deepinterpolation.ground_truth.donors import (
     MS_AFTER,
     MS_BEFORE,
+    SPATIAL_DECAY_UM,
     frames_before,
     widths_ms,
 )
@@ -40,7 +41,6 @@ from ephys_deepinterpolation.ground_truth.trains import (
 )
 from ephys_deepinterpolation.seeds import derive_seed
 
-_SPATIAL_DECAY_UM = (20.0, 50.0)
 _SILENT_UV = 0.05
 _DISPLACEMENT_STEP_UM = 2.0
 
@@ -321,7 +321,7 @@ def _generate_units(
     ]
     random = np.random.default_rng(derive_seed(seed, name, "templates"))
     ranges = default_unit_params_range | {
-        "spatial_decay": _SPATIAL_DECAY_UM,
+        "spatial_decay": SPATIAL_DECAY_UM,
         "repolarization_ms": population.width_ms,
     }
     spikes = np.array([len(train) for train in trains])

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ephys_deepinterpolation.figures.style import in_order, signed
+from ephys_deepinterpolation.figures.style import decimals, in_order, signed
 
 SIGNS = {
     "better": "▲",
@@ -115,13 +115,9 @@ def _row(
 
 def _cell(entry: Mapping[str, Any]) -> VerdictCell:
     effect = entry["effect"]
-    text = "no pair" if effect is None else signed(effect, _digits(effect))
+    text = "no pair" if effect is None else signed(effect, decimals(effect))
     name = str(entry["verdict"])
     return VerdictCell(SIGNS.get(name, ""), text, name.replace(" ", "-"), str(entry["sentence"]))
-
-
-def _digits(effect: float) -> int:
-    return 3 if abs(effect) < 1 else 2 if abs(effect) < 10 else 1
 
 
 def _headline(rows: Sequence[VerdictRow], endpoints: Sequence[Mapping[str, Any]]) -> list[str]:
