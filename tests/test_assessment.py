@@ -42,7 +42,7 @@ def smoother_noise(frames, seed):
 
 
 def spiking(seed, noise=correlated_noise, frames=FRAMES):
-    """Noise and spikes on three neighbouring channels each, which are not linear to foretell."""
+    """Noise and spikes on three neighbouring channels each, which are not linear to predict."""
     random = np.random.default_rng((seed, 7))
     traces = noise(frames, seed)
     for start in random.integers(0, frames - len(SPIKE), size=frames // 100):

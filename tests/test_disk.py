@@ -1,4 +1,4 @@
-"""The disk that a run will fill, foretold."""
+"""The disk that a run will fill, predicted."""
 
 from dataclasses import replace
 from pathlib import Path, PurePath

@@ -40,7 +40,7 @@ def other_noise(seed, smooth, level, own):
 
 
 def in_windows(seed, level=10.0, own=0.0):
-    """One column follows the size, not the sign, of the other: nothing linear foretells it."""
+    """One column follows the size, not the sign, of the other: nothing linear predicts it."""
     random = np.random.default_rng(seed)
     traces = random.normal(size=(FRAMES, CHANNELS))
     size = np.abs(np.roll(traces[:, ::2], 1, axis=0))

@@ -14,7 +14,7 @@ FRAMES = 60_000
 
 
 def r2(traces, **options):
-    """Share of variance foretold, by omission."""
+    """Share of variance predicted, by omission."""
     recording = recording_of(np.asarray(traces, dtype=np.float32))
     measured = measure_predictability(recording, **options)
     return dict(zip(measured["omission"], measured["r2"], strict=True))
@@ -26,13 +26,13 @@ def band_limited(low, high, seed=0):
     return 10 * traces / traces.std()
 
 
-def test_nothing_foretells_white_noise():
+def test_nothing_predicts_white_noise():
     measured = r2(white_noise(0, FRAMES), freq_min=None)
     assert list(measured) == [0, 1, 2, 4, 8]
     np.testing.assert_allclose(list(measured.values()), 0, atol=0.005)
 
 
-def test_autoregressive_noise_is_foretold_as_theory_says():
+def test_autoregressive_noise_is_predicted_as_theory_says():
     """Between two frames k away, each of correlation r = 0.95**k, a share r² is explained twice."""
     traces = lfilter([1.0], [1.0, -0.95], white_noise(1, FRAMES), axis=0)
     for omission, found in r2(traces, omissions=(0, 1, 3), freq_min=None).items():
@@ -40,7 +40,7 @@ def test_autoregressive_noise_is_foretold_as_theory_says():
         assert found == pytest.approx(2 * shared / (1 + shared), abs=0.01)
 
 
-def test_band_limited_noise_is_foretold_until_the_omission_is_as_long_as_its_memory():
+def test_band_limited_noise_is_predicted_until_the_omission_is_as_long_as_its_memory():
     measured = r2(band_limited(500, 2500))
     assert measured[0] > 0.99
     assert measured[1] > 0.99
@@ -48,7 +48,7 @@ def test_band_limited_noise_is_foretold_until_the_omission_is_as_long_as_its_mem
     assert (np.diff(list(measured.values())) < 1e-3).all()
 
 
-def test_a_narrower_band_is_foretold_across_a_longer_omission():
+def test_a_narrower_band_is_predicted_across_a_longer_omission():
     narrow, wide = r2(band_limited(300, 1500)), r2(band_limited(300, 3000))
     assert narrow[4] > 0.9 > 0.5 > wide[4]
 

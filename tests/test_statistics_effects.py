@@ -284,7 +284,7 @@ def test_without_repeats_their_spread_is_unknown_and_of_a_sorter_that_repeats_it
 
 
 def test_the_spread_of_repeats_is_that_of_an_effect_of_nothing():
-    """Two conditions that are one, sorted with other seeds, differ by as much as it foretells."""
+    """Two conditions that are one, sorted with other seeds, differ by as much as it predicts."""
     random, spreads, effects = np.random.default_rng(1), [], []
     base = recording(np.zeros(10))
     for _ in range(60):

@@ -155,9 +155,9 @@ def assess(recording: BaseRecording, model: Model | Path | str) -> Assessment:
     model = model if isinstance(model, Model) else load_model(model)
     cut_excerpts(recording, model.context)
     units_of(recording)
-    foretold = _foretold(recording, model)
+    predicted = _predicted(recording, model)
     values = {
-        "noise_foretold": Estimate(foretold.set_index("omission")["r2"][model.context.omission]),
+        "noise_foretold": Estimate(predicted.set_index("omission")["r2"][model.context.omission]),
         "sampling_rate_difference": _difference(
             recording.get_sampling_frequency(), model.sampling_frequency
         ),
@@ -171,7 +171,7 @@ def assess(recording: BaseRecording, model: Model | Path | str) -> Assessment:
         normalization = normalization_for(recording, model)
     except ValueError as error:
         findings = [_Finding(DO_NOT_USE, str(error)), *_copying(values)]
-        return _assessment(findings, values, foretold, NO_SPECTRA, model.context.omission)
+        return _assessment(findings, values, predicted, NO_SPECTRA, model.context.omission)
     with warnings.catch_warnings():
         # They are clauses of the sentence.
         warnings.simplefilter("ignore", UserWarning)
@@ -186,11 +186,11 @@ def assess(recording: BaseRecording, model: Model | Path | str) -> Assessment:
         *_level(recording, values),
     ]
     return _assessment(
-        findings, values, foretold, trial.spectra, model.context.omission, trial.least_gain
+        findings, values, predicted, trial.spectra, model.context.omission, trial.least_gain
     )
 
 
-def _foretold(recording: BaseRecording, model: Model) -> pd.DataFrame:
+def _predicted(recording: BaseRecording, model: Model) -> pd.DataFrame:
     context_ms = 1000 * model.context.frames / recording.get_sampling_frequency()
     omissions = sorted({*_OMISSIONS, model.context.omission})
     return measure_predictability(recording, context_ms, omissions)
@@ -265,15 +265,15 @@ def _gain(losses: pd.DataFrame, over: str) -> pd.Series:
 
 
 def _copying(values: dict[str, Estimate]) -> list[_Finding]:
-    foretold = values["noise_foretold"].mean
-    if not foretold > COPIES_NOISE:
+    predicted = values["noise_foretold"].mean
+    if not predicted > COPIES_NOISE:
         return []
     edge = values.get("upper_edge", Estimate(np.nan)).mean
     where = f" (it holds next to nothing above {edge:,.0f} Hz)" if np.isfinite(edge) else ""
     return [
         _Finding(
             DO_NOT_USE,
-            f"linear interpolation foretells {foretold:.1%} of its variance above 300 Hz, noise "
+            f"linear interpolation predicts {predicted:.1%} of its variance above 300 Hz, noise "
             "included, so that the model would copy the noise: give it the recording before any "
             f"low-pass or band-pass filter{where}, or a model with a wider omission",
         )
@@ -315,7 +315,7 @@ def _comparison(values: dict[str, Estimate], least_gain: float) -> list[_Finding
         )
     if constant.high <= 0:
         clause = (
-            f"the model foretells it no better than a constant does (loss "
+            f"the model predicts it no better than a constant does (loss "
             f"{values['model_loss'].mean:.3g} against {values['constant_loss'].mean:.3g}){advice}"
         )
         findings = [_Finding(DO_NOT_USE, clause)]
@@ -372,7 +372,7 @@ def _level(recording: BaseRecording, values: dict[str, Estimate]) -> list[_Findi
 def _assessment(
     findings: list[_Finding],
     values: dict[str, Estimate],
-    foretold: pd.DataFrame,
+    predicted: pd.DataFrame,
     spectra: pd.DataFrame,
     omission: int,
     least_gain: float = np.nan,
@@ -389,7 +389,7 @@ def _assessment(
     measures = pd.DataFrame(rows, columns=["measure", "value", "low", "high", "limit", "unit"])
     measures.loc[measures["measure"] == "gain_over_linear", "limit"] = least_gain
     return Assessment(
-        verdict, f"{_HEADINGS[verdict]}: {clauses}.", measures, foretold, spectra, omission
+        verdict, f"{_HEADINGS[verdict]}: {clauses}.", measures, predicted, spectra, omission
     )
 
 

@@ -64,7 +64,7 @@ class Output:
 
 
 def megabytes(output: Output, study: Study) -> float:
-    """Foretell how much disk a job fills. What a source holds cannot be foretold."""
+    """Predict how much disk a job fills. What a source holds cannot be predicted."""
     small = _MEGABYTES.get(output.folder, 0.0)
     if output.folder == "environments":
         return _ENVIRONMENT_MB.get(output.wildcards["environment"], _OTHER_ENVIRONMENT_MB)
@@ -77,7 +77,7 @@ def megabytes(output: Output, study: Study) -> float:
 
 
 def _of_recording(output: Output, size: Size, study: Study) -> float:
-    """Foretell the traces, or spikes, that a job writes."""
+    """Predict the traces, or spikes, that a job writes."""
     as_floats = size.million_samples * _FLOAT_BYTES
     seconds = size.frames / FREQUENCY_HZ
     if output.folder == "ground_truth":
@@ -132,7 +132,7 @@ def describe_disk(outputs: Iterable[Output], study: Study, place: Path | str) ->
     rows = [(stage, filled) for stage, filled in needed.items() if filled >= 1.0]
     rows += [("in all", total), ("free", free)]
     lines = [f"  {name:<12} {amount(filled):>8}" for name, filled in rows]
-    text = "\n".join(["Disk that this run fills, as far as can be foretold:", *lines])
+    text = "\n".join(["Disk that this run fills, as far as can be predicted:", *lines])
     if passing >= 1.0:
         text += f"\nOf that, {amount(passing)} are removed again during the run."
     if unknown:

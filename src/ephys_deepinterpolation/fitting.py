@@ -74,7 +74,7 @@ def baselines(residual: np.ndarray, packed: np.ndarray, rows: int) -> dict[str, 
     -------
     dict of str to float
         linear_loss, constant_loss, noise_floor: mean squared errors; predictability: share of
-        variance that linear interpolation foretells.
+        variance that linear interpolation predicts.
     """
     targets, mask = packed[..., 0], packed[..., 1]
     linear_loss = float(np.square(residual).sum() / mask.sum())

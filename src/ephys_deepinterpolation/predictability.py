@@ -1,6 +1,6 @@
-"""How well a recording's noise is foretold by its neighbours in time.
+"""How well a recording's noise is predicted by its neighbours in time.
 
-A network can only remove what it cannot predict. Where the frames around a frame foretell its
+A network can only remove what it cannot predict. Where the frames around a frame predict its
 noise, as after a low-pass, any interpolation copies the noise, and denoising does nothing.
 """
 
@@ -14,7 +14,7 @@ from spikeinterface.preprocessing import highpass_filter
 from ephys_deepinterpolation.segments import without_empty_segments
 from ephys_deepinterpolation.windows import Context, Windows
 
-# Where the share of variance foretold lies above this, interpolation reproduces the noise.
+# Where the share of variance predicted lies above this, interpolation reproduces the noise.
 COPIES_NOISE = 0.9
 
 _SPIKE_BAND_HZ = 300.0
@@ -31,7 +31,7 @@ def measure_predictability(
     freq_min: float | None = _SPIKE_BAND_HZ,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Measure how much of a frame linear interpolation of its own channel foretells.
+    """Measure how much of a frame linear interpolation of its own channel predicts.
 
     Ridge regression of a frame on its context, for ten channels spread over the probe, fitted on
     half of some random chunks and tested on the other half.
@@ -45,7 +45,7 @@ def measure_predictability(
     omissions : sequence of int
         Frames left out on each side between the frame and its context.
     freq_min : float or None, default: 300.0
-        High-pass before measuring, Hz, so that slow waves, which are foretold whatever the
+        High-pass before measuring, Hz, so that slow waves, which are predicted whatever the
         omission, do not hide what happens where spikes are.
     seed : int
         Of the chunks.
@@ -53,7 +53,7 @@ def measure_predictability(
     Returns
     -------
     pandas.DataFrame
-        omission (frames), r2: median over channels of the share of variance foretold.
+        omission (frames), r2: median over channels of the share of variance predicted.
     """
     chosen = np.unique(np.linspace(0, recording.get_num_channels() - 1, _CHANNELS).astype(int))
     few = without_empty_segments(recording).select_channels(recording.channel_ids[chosen])

@@ -145,7 +145,7 @@ def figures_memory_mb(sortings: int, attempt: int = 1) -> int:
 
 
 def size_of(dataset: Dataset, sources: Path) -> Size:
-    """Foretell the size of a dataset's recording from its parameters.
+    """Predict the size of a dataset's recording from its parameters.
 
     Files that exist are looked at. What they hold is not known, so that they count as recordings of
     Neuropixels in 16 bits; what is not there yet counts as ten minutes of one.
@@ -175,7 +175,7 @@ def size_of(dataset: Dataset, sources: Path) -> Size:
 
 
 def size_made(dataset: Dataset, sources: Path) -> Size:
-    """Foretell the size of all that is made of a dataset, see `size_of`.
+    """Predict the size of all that is made of a dataset, see `size_of`.
 
     That is its recording and, of a tissue that is recorded twice, the one to train on.
     """

@@ -101,7 +101,7 @@ def train_deepinterpolation(
         Context on each side of the target, ms.
     omission_ms : float, "auto" or None
         Left out on each side between target and context, ms. None is one frame. "auto" is the
-        smallest omission at which the noise is no longer foretold, see `predictability`.
+        smallest omission at which the noise is no longer predicted, see `predictability`.
     training_s : float, optional
         Use only the first so many seconds of all recordings together, for validation too.
     max_steps : int, default: 3000
@@ -139,7 +139,7 @@ def train_deepinterpolation(
     network = NetworkParameters() if network is None else network
     images = _images(recordings)
     _refuse_short(recordings, context_ms, omission_ms, training_s)
-    context, foretold = _choose_context(recordings, context_ms, omission_ms, seed)
+    context, predicted = _choose_context(recordings, context_ms, omission_ms, seed)
     training, _ = split_frames(recordings, context, training_s)
     recordings, images = _used(recordings, training), _used(images, training)
     normalizations = _normalizations(recordings, training, seed)
@@ -158,7 +158,7 @@ def train_deepinterpolation(
         max_steps, batch_size, learning_rate, loss, patience, precision, seed
     )
     frames = Frames(recordings, images, normalizations, context)
-    return _train(untrained, frames, optimisation, foretold, checkpoint, progress, training_s)
+    return _train(untrained, frames, optimisation, predicted, checkpoint, progress, training_s)
 
 
 def fine_tune(
@@ -226,19 +226,19 @@ def fine_tune(
         row_pitch_um=images[-1].row_pitch_um or model.row_pitch_um,
         path=None,
     )
-    foretold = _foretold(recordings, omissions=(model.context.omission,), seed=seed)
+    predicted = _predicted(recordings, omissions=(model.context.omission,), seed=seed)
     optimisation = Optimisation(
         max_steps, batch_size, learning_rate, loss, patience, precision, seed
     )
     frames = Frames(recordings, images, normalizations, model.context)
-    return _train(tuned, frames, optimisation, foretold, checkpoint, progress, training_s)
+    return _train(tuned, frames, optimisation, predicted, checkpoint, progress, training_s)
 
 
 def _train(
     model: Model,
     frames: Frames,
     optimisation: Optimisation,
-    foretold: pd.DataFrame,
+    predicted: pd.DataFrame,
     checkpoint: Path | str | None,
     progress: bool,
     training_s: float | None,
@@ -290,7 +290,7 @@ def _train(
         ),
         "validation_loss": float(history["validation_loss"].min()),
         **_baselines_on(held_out, kernel),
-        "noise_foretold": float(foretold["r2"].iloc[-1]),
+        "noise_foretold": float(predicted["r2"].iloc[-1]),
     }
     if isinstance(parameters, LinearParameters):
         # Itself: nothing to be read against.
@@ -377,12 +377,12 @@ def _choose_context(
     frequency = recordings[0].get_sampling_frequency()
     if not isinstance(omission_ms, str):
         context = Context.from_ms(context_ms, omission_ms, frequency)
-        return context, _foretold(
+        return context, _predicted(
             recordings, context_ms=context_ms, omissions=(context.omission,), seed=seed
         )
     if omission_ms != "auto":
         raise ValueError(f"omission_ms is {omission_ms!r}; allowed: a number, None or 'auto'")
-    measured = _foretold(recordings, context_ms=context_ms, omissions=_AUTO_OMISSIONS, seed=seed)
+    measured = _predicted(recordings, context_ms=context_ms, omissions=_AUTO_OMISSIONS, seed=seed)
     omission = smallest_useful_omission(measured)
     if omission is None:
         omission = _AUTO_OMISSIONS[-1]
@@ -390,8 +390,8 @@ def _choose_context(
     return Context(frames, omission), measured[measured["omission"] == omission]
 
 
-def _foretold(recordings: Sequence[BaseRecording], **how: Any) -> pd.DataFrame:
-    """Measure how far the noise is foretold, where it is the most."""
+def _predicted(recordings: Sequence[BaseRecording], **how: Any) -> pd.DataFrame:
+    """Measure how far the noise is predicted, where it is the most."""
     measured = [measure_predictability(recording, **how) for recording in recordings]
     return max(measured, key=lambda table: table["r2"].iloc[-1])
 
@@ -399,7 +399,7 @@ def _foretold(recordings: Sequence[BaseRecording], **how: Any) -> pd.DataFrame:
 def _say_what_it_means(summary: dict[str, Any]) -> None:
     if summary["noise_foretold"] > COPIES_NOISE:
         warnings.warn(
-            f"linear interpolation foretells {summary['noise_foretold']:.1%} of the variance above "
+            f"linear interpolation predicts {summary['noise_foretold']:.1%} of the variance above "
             "300 Hz, noise included: the network will copy the noise. Train before any low-pass "
             "or band-pass filter, or widen the omission (omission_ms='auto').",
             stacklevel=4,

@@ -37,7 +37,7 @@ def test_level_and_correlation_of_white_noise_are_found(shared):
     assert row["lag1_autocorrelation"] == pytest.approx(0.0, abs=0.05)
 
 
-def test_coloured_noise_foretells_its_next_frame():
+def test_coloured_noise_predicts_its_next_frame():
     row = described(lfilter([1.0], [1.0, -0.6], noise(), axis=0))
     assert row["lag1_autocorrelation"] == pytest.approx(0.58, abs=0.04)
 

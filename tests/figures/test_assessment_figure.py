@@ -1,4 +1,4 @@
-"""The figure of an assessment shows its sentence, its losses and how far noise is foretold."""
+"""The figure of an assessment shows its sentence, its losses and how far noise is predicted."""
 
 import numpy as np
 import pandas as pd
@@ -64,8 +64,8 @@ def test_losses_that_are_worlds_apart_are_drawn_on_a_logarithmic_axis():
 
 
 def test_the_omission_of_the_model_is_marked():
-    _, foretold, _ = panels(draw())
-    marked = [line for line in foretold.lines if line.get_label() == "the model's omission"]
+    _, predicted, _ = panels(draw())
+    marked = [line for line in predicted.lines if line.get_label() == "the model's omission"]
     assert [(*line.get_xdata(), *line.get_ydata()) for line in marked] == [(1, 0.5)]
 
 
@@ -77,8 +77,8 @@ def test_recording_and_residual_are_drawn_by_frequency():
 
 def test_what_is_not_known_is_said():
     unknown = MEASURES.assign(value=np.nan, low=np.nan, high=np.nan)
-    foretold = PREDICTABILITY.assign(r2=np.nan)
-    figure = draw("do not use", unknown, foretold, SPECTRA.iloc[:0])
+    predicted = PREDICTABILITY.assign(r2=np.nan)
+    figure = draw("do not use", unknown, predicted, SPECTRA.iloc[:0])
     losses, _, spectrum = panels(figure)
     assert "cannot be applied" in texts(losses)
     assert "not measured" in texts(spectrum)

@@ -1,4 +1,4 @@
-"""Whether samples are white: each drawn from one normal distribution, none foretold by others."""
+"""Whether samples are white: each drawn from one normal distribution, none predicted by others."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Whether a model suits a recording: its loss, how far noise is foretold, what it leaves over."""
+"""Whether a model suits a recording: its loss, how far noise is predicted, what it leaves over."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def plot_assessment(
     -------
     Figure
         The losses with 95 % intervals over excerpts; the share of the noise that linear
-        interpolation foretells, against the omission; the spectra of the recording and of what
+        interpolation predicts, against the omission; the spectra of the recording and of what
         the model leaves over.
     """
     heading, _, reasons = sentence.partition(": ")
@@ -62,9 +62,9 @@ def plot_assessment(
     bold = {"color": COLOURS[verdict], "fontsize": 11, "fontweight": "bold"}
     top.text(0.01, 1 - 0.08 / height, heading, va="top", **bold)
     top.text(0.01, 1 - 0.3 / height, "\n".join(lines), va="top", fontsize=8)
-    losses, foretold, spectrum = below.subplots(1, 3, width_ratios=[1.15, 1.0, 1.0])
+    losses, predicted, spectrum = below.subplots(1, 3, width_ratios=[1.15, 1.0, 1.0])
     _draw_losses(losses, measures.set_index("measure"))
-    _draw_predictability(foretold, predictability, omission)
+    _draw_predictability(predicted, predictability, omission)
     _draw_spectra(spectrum, spectra)
     return figure
 
@@ -104,7 +104,7 @@ def _draw_losses(axis: Axes, measures: pd.DataFrame) -> None:
 
 
 def _draw_predictability(axis: Axes, predictability: pd.DataFrame, omission: int) -> None:
-    axis.set_title("Noise foretold by its channel")
+    axis.set_title("Noise predicted by its channel")
     axis.plot(
         predictability["omission"], predictability["r2"], color=style.REFERENCE_COLOUR, marker="."
     )

@@ -17,7 +17,7 @@ def band_power(
     """Power that falls as 1/f to an exponent between two edges, and steeply beyond them.
 
     The edges are those of Butterworth filters of fourth order, at which half the power is left.
-    Power that ended at once would let noise be foretold from its past.
+    Power that ended at once would let noise be predicted from its past.
     """
     low, high = band_hz
     power = np.zeros(len(frequencies_hz))

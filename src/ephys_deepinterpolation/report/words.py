@@ -155,7 +155,7 @@ def models_not_beaten(tables: Mapping[str, pd.DataFrame]) -> list[str]:
 def models_copying_noise(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     """Return a sentence for each model whose input is too predictable to be denoised."""
     return [
-        f"{where}: {rows['noise_foretold'].max():.1%} foretold"
+        f"{where}: {rows['noise_foretold'].max():.1%} predicted"
         for where, rows in _trained_models(tables)
         if (rows["noise_foretold"] > COPIES_NOISE).any()
     ]

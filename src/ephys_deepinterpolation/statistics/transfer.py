@@ -90,10 +90,10 @@ def ways_of_conditions(
 
 
 def losses_of_conditions(residual_spectra: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Say which share of the power of a recording each condition did not foretell.
+    """Say which share of the power of a recording each condition did not predict.
 
     On the recording that is denoised and in the band of the reference: what was removed is what
-    the model did not foretell. Unlike validation losses, which are each of their own frames, these
+    the model did not predict. Unlike validation losses, which are each of their own frames, these
     are of the same frames for all conditions.
 
     Parameters
