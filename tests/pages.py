@@ -6,7 +6,12 @@ from pathlib import Path
 from textwrap import dedent
 
 PROJECT = Path(__file__).parents[1]
-PAGES = [PROJECT / "README.md", PROJECT / "config/README.md", *sorted(PROJECT.glob("docs/*.md"))]
+PAGES = [
+    PROJECT / "README.md",
+    PROJECT / "config/README.md",
+    *sorted(PROJECT.glob("docs/*.md")),
+    *sorted(PROJECT.glob("docs/study/*.md")),
+]
 _BLOCK = re.compile(
     r"^(?P<indent> *)(?:<!-- (?P<note>[^\n]+) -->\n *)?```(?P<language>\w+)\n(?P<text>.*?)^ *```$",
     re.MULTILINE | re.DOTALL,
