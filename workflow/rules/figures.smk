@@ -123,8 +123,6 @@ rule draw_ground_truth:
         mem_mb=figures_memory,
         runtime=lambda wildcards, attempt: 30 * attempt,
         at_once=1,
-    params:
-        dataset=lambda wildcards: wildcards.dataset,
     message:
         "Draw {wildcards.dataset}"
     script:

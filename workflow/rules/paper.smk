@@ -52,29 +52,6 @@ rule draw_paper_accuracy:
         "../scripts/draw_accuracy.py"
 
 
-rule draw_paper_ground_truth:
-    input:
-        **{
-            name: published_table(name)
-            for name in ("contacts", "true_units", "excerpts", "spectra")
-        },
-    output:
-        on_paper(["ground_truth-{published}"]),
-    log:
-        "results/logs/paper/ground_truth-{published}.log",
-    localrule: True
-    conda:
-        "../../envs/report.yaml"
-    envmodules:
-        *modules_of("report"),
-    params:
-        dataset=lambda wildcards: wildcards.published,
-    message:
-        "Draw {wildcards.published} of the published study"
-    script:
-        "../scripts/draw_ground_truth.py"
-
-
 rule tabulate_paper:
     input:
         effects=published_table("effects"),

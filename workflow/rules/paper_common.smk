@@ -12,7 +12,7 @@ def published_table(name):
 
 
 def on_paper(names):
-    return expand("results/paper/{name}.{format}", name=names, format=["svg", "pdf"])
+    return expand("results/paper/{name}.svg", name=names)
 
 
 def published_of(kind):

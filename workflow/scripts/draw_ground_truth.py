@@ -10,7 +10,7 @@ from ephys_deepinterpolation.files import read_table
 
 tables = {name: read_table(path) for name, path in snakemake.input.items()}
 of_dataset = {
-    name: table[table["dataset"] == snakemake.params.dataset] if len(table) else table
+    name: table[table["dataset"] == snakemake.wildcards.dataset] if len(table) else table
     for name, table in tables.items()
 }
 figure = plot_ground_truth(**of_dataset)
