@@ -8,9 +8,7 @@ from typing import Any
 import pandas as pd
 
 from ephys_deepinterpolation.figures.effects import SIGNIFICANT, effect_interval, in_scope
-from ephys_deepinterpolation.figures.style import in_order, signed
-
-DECIMALS = 3
+from ephys_deepinterpolation.figures.style import decimals, in_order, signed
 
 
 def effects_in_markdown(
@@ -57,8 +55,10 @@ def _cell(rows: pd.DataFrame) -> str:
     if rows.empty:
         return ""
     row = rows.iloc[0]
-    text = signed(float(row["effect"]), DECIMALS)
-    if (interval := effect_interval(row)) is not None:
-        text += " ({} to {})".format(*(signed(bound, DECIMALS) for bound in interval))
+    interval = effect_interval(row)
+    numbers = [float(row["effect"]), *(interval or ())]
+    digits = decimals(max(numbers, key=abs))
+    effect, *bounds = (signed(number, digits) for number in numbers)
+    text = "{} ({} to {})".format(effect, *bounds) if bounds else effect
     p = row["p_holm"]
     return f"**{text}**" if pd.notna(p) and p < SIGNIFICANT else text
