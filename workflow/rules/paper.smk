@@ -35,7 +35,7 @@ rule draw_paper_accuracy:
     input:
         published_table("units"),
     output:
-        on_paper(f"accuracy-{condition}" for condition in published_of("accuracy")),
+        on_paper(f"accuracy-{condition}" for condition in published_accuracies),
     log:
         "results/logs/paper/accuracy.log",
     localrule: True
@@ -45,7 +45,7 @@ rule draw_paper_accuracy:
         *modules_of("report"),
     params:
         reference=published_study.get("reference"),
-        conditions=published_of("accuracy"),
+        conditions=published_accuracies,
     message:
         "Draw the accuracies of the published study"
     script:

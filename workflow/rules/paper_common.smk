@@ -15,12 +15,11 @@ def on_paper(names):
     return expand("results/paper/{name}.svg", name=names)
 
 
-def published_of(kind):
-    """What follows the kind in the names of published figures that are drawn for many things."""
-    names = (name.partition("-") for name in published_figures)
-    return [thing for first, _, thing in names if first == kind and thing]
-
-
 published_overviews = {
     name: needed for _, name, needed in all_overviews if name in published_figures
 }
+published_accuracies = [
+    name.removeprefix("accuracy-")
+    for name in published_figures
+    if name.startswith("accuracy-")
+]

@@ -35,16 +35,6 @@ _LOSSES = {
 }
 
 
-def markdown(table: pd.DataFrame) -> str:
-    """Return a table as Markdown: numbers to four digits, at the right."""
-    columns = [str(column).replace("|", "\\|") for column in table]
-    cells = [[cell_of(value) for value in row] for row in table.itertuples(index=False, name=None)]
-    right = [any(row[place].numeric for row in cells) for place in range(len(columns))]
-    lines = [columns, ["---:" if numeric else "---" for numeric in right]]
-    lines += [[" ".join(cell.text.replace("|", "\\|").split()) for cell in row] for row in cells]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
 def number(value: Any) -> str:
     """Return a number as the tables of a card show it."""
     return cell_of(value).text

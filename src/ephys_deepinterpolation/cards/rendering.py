@@ -24,6 +24,7 @@ from ephys_deepinterpolation.figures.noise import plot_noise
 from ephys_deepinterpolation.figures.style import counted
 from ephys_deepinterpolation.figures.training import plot_loss
 from ephys_deepinterpolation.model import Model
+from ephys_deepinterpolation.report.tables import markdown
 from ephys_deepinterpolation.report.words import step_in_words
 from ephys_deepinterpolation.seeds import derive_seed
 from ephys_deepinterpolation.statistics import estimate_effects, give_verdict, read_endpoints
@@ -125,7 +126,7 @@ def model_card(
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"table": contents.markdown, "number": contents.number}
+    environment.filters |= {"table": markdown, "number": contents.number}
     text = environment.get_template("card.md.jinja").render(
         model=model,
         summary=model.summary,

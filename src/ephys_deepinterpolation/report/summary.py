@@ -9,6 +9,7 @@ import pandas as pd
 
 from ephys_deepinterpolation.figures.effects import SIGNIFICANT, effect_interval, in_scope
 from ephys_deepinterpolation.figures.style import decimals, in_order, signed
+from ephys_deepinterpolation.report.tables import markdown
 
 
 def effects_in_markdown(
@@ -39,16 +40,16 @@ def effects_in_markdown(
     rows = in_scope(effects, datasets=by == "dataset", sorters=by == "sorter")
     rows = rows[rows["effect"].notna()]
     names = in_order(rows["condition"], conditions)
-    lines = [["endpoint", *([by] if by else []), *(f"`{name}`" for name in names)]]
-    lines.append(["---"] * len(lines[0]))
+    lines = []
     for endpoint in verdict["endpoints"]:
         of_endpoint = rows[rows["endpoint"] == endpoint["name"]]
-        for group in in_order(of_endpoint[by]) if by else [None]:
-            here = of_endpoint if group is None else of_endpoint[of_endpoint[by] == group]
+        for group, here in of_endpoint.groupby(by, sort=False) if by else [("", of_endpoint)]:
             if len(here):
-                cells = [_cell(here[here["condition"] == name]) for name in names]
-                lines.append([endpoint["words"], *([group] if group else []), *cells])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+                cells = {f"`{name}`": _cell(here[here["condition"] == name]) for name in names}
+                lines.append(
+                    {"endpoint": endpoint["words"], **({by: group} if by else {}), **cells}
+                )
+    return markdown(pd.DataFrame(lines)) + "\n"
 
 
 def _cell(rows: pd.DataFrame) -> str:

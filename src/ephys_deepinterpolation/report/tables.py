@@ -1,4 +1,4 @@
-"""The tables of a study as HTML tables that can be sorted and saved."""
+"""The tables of a study: as HTML that can be sorted and saved, and as Markdown."""
 
 from __future__ import annotations
 
@@ -211,3 +211,13 @@ def cell_of(value: Any) -> Cell:
     number = float(value)
     text = f"{int(number)}" if number.is_integer() else f"{number:.4g}"
     return Cell(text.replace("-", "−"), repr(number), True)
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """Return a table as Markdown: numbers to four digits, at the right."""
+    columns = [str(column).replace("|", "\\|") for column in table]
+    cells = [[cell_of(value) for value in row] for row in table.itertuples(index=False, name=None)]
+    right = [any(row[place].numeric for row in cells) for place in range(len(columns))]
+    lines = [columns, ["---:" if numeric else "---" for numeric in right]]
+    lines += [[" ".join(cell.text.replace("|", "\\|").split()) for cell in row] for row in cells]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
