@@ -17,6 +17,8 @@ from ephys_deepinterpolation.windows import Context
 from fixtures import noise_recording, untrained_model
 
 FRAMES = 6
+# Of bfloat16. How many of them add up depends on whether a processor sums its products in float32.
+ROUNDING = 2**-8
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="the rewriting is for TensorFlow"
@@ -71,7 +73,7 @@ def test_half_precision_is_close(rows):
     expected = np.asarray(network(contexts))
     half = inference_function(weights, 2, rows, "bfloat16")(contexts)
     full = inference_function(weights, 2, rows)(contexts)
-    assert relative_rms(full, expected) < 1e-5 < relative_rms(half, expected) < 0.005
+    assert relative_rms(full, expected) < 1e-5 < relative_rms(half, expected) < 4 * ROUNDING
 
 
 def test_interleaved_channels_are_a_network_of_twice_the_rows_that_sees_zeros():
@@ -140,7 +142,7 @@ def test_the_precision_is_the_callers_and_survives_saving(calm, network, tmp_pat
         deepinterpolate(calm, model, precision=each).get_traces()
         for each in ("float32", "bfloat16")
     )
-    assert 1e-5 < relative_rms(half, full) < 0.02
+    assert 1e-5 < relative_rms(half, full) < 8 * ROUNDING
     np.testing.assert_array_equal(deepinterpolate(calm, model).get_traces(), full)
     denoised = deepinterpolate(calm, model, precision="bfloat16")
     again = recording_module.DeepInterpolatedRecording.from_dict(denoised.to_dict())

@@ -125,7 +125,7 @@ class TestSpikes:
 
 class TestParts:
     def test_sum_to_the_recording_also_when_read_again(self, truth, tmp_path):
-        truth.save(tmp_path / "truth", n_jobs=2)
+        truth.save(tmp_path / "truth")
         for each in (truth, load_ground_truth(tmp_path / "truth")):
             parts = each.parts()
             assert list(parts) == ["units", "uncorrelated"]

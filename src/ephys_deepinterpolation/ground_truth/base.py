@@ -100,12 +100,12 @@ class GroundTruth:
             spikes["background"] = self.spikes(background=True)
         return spikes | self.noise
 
-    def save(self, folder: Path | str, n_jobs: int = 1) -> None:
+    def save(self, folder: Path | str) -> None:
         """Write everything to a folder that appears whole or not at all.
 
         Traces are streamed in chunks of a second, so that memory does not grow with duration.
         """
-        stream = {"n_jobs": n_jobs, "chunk_duration": "1s", "progress_bar": False}
+        stream = {"n_jobs": 1, "chunk_duration": "1s", "progress_bar": False}
         with whole_folder(folder) as unfinished:
             self.recording.save(folder=unfinished / "recording", **stream)
             if self.training_recording is not None:
