@@ -3,6 +3,7 @@
 import ast
 import re
 from importlib import import_module
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -64,13 +65,35 @@ def texts(figure):
 
 
 def lettering(figure):
-    """Return titles, labels, names of rows, notes and legends: all text but numbers at ticks."""
+    """Return all text that is seen: titles, labels, numbers at ticks, notes and legends."""
     found = [*figure.texts, *(text for legend in figure.legends for text in legend.get_texts())]
     found += [figure._suptitle] if figure._suptitle is not None else []
     for axis in figure.axes:
         found += [axis.xaxis.label, axis.yaxis.label, axis.title, axis._left_title, *axis.texts]
-        found += [label for label in axis.get_yticklabels() if "condition" in label.get_text()]
-    return found
+        for side in (axis.xaxis, axis.yaxis):
+            low, high = sorted(side.get_view_interval())
+            ticks = [tick for tick in side.get_major_ticks() if low <= tick.get_loc() <= high]
+            found += [tick.label1 for tick in ticks]
+    seen = (text for text in found if text.get_visible() and text.get_text().strip())
+    return list(dict.fromkeys(seen))
+
+
+def overlapping(artists, pixels=2.5):
+    """Return pairs of texts of which one lies on the other."""
+    boxes = [(artist.get_text(), artist.get_window_extent()) for artist in artists]
+    return [
+        (one, other)
+        for (one, first), (other, second) in combinations(boxes, 2)
+        if min(first.x1, second.x1) - max(first.x0, second.x0) > pixels
+        and min(first.y1, second.y1) - max(first.y0, second.y0) > pixels
+    ]
+
+
+def narrow_panels(figure, inches=0.6):
+    """Return the widths of panels that their labels left no room for."""
+    panels = [axis for axis in figure.axes if axis.get_label() != "<colorbar>"]
+    widths = [axis.get_window_extent().width / figure.dpi for axis in panels]
+    return [width for width in widths if width < inches]
 
 
 @pytest.fixture(scope="module")
@@ -85,10 +108,10 @@ def synthetic():
 
 @pytest.fixture(scope="module")
 def many():
-    """Tables of a large study: more conditions than colours, five sorters, a broken one."""
+    """Tables of a large study: conditions beyond colours, one not everywhere, a broken sorter."""
     others = [f"condition-with-a-long-name-{index}" for index in range(6)]
     sorters = [*SORTERS, *(f"sorter-{index}" for index in range(3))]
-    return example_tables(
+    full = example_tables(
         known=KNOWN,
         conditions=[*CONDITIONS, *others],
         sorters=sorters,
@@ -98,6 +121,13 @@ def many():
         failed=("di", "sorter-2"),
         status="out_of_memory",
     )
+    return {name: without(table, "gaussian", "np2-hybrid") for name, table in full.items()}
+
+
+def without(table, condition, dataset):
+    if not {"condition", "dataset"} <= set(table):
+        return table
+    return table[(table["condition"] != condition) | (table["dataset"] != dataset)]
 
 
 @pytest.mark.parametrize("name", ["traces", "noise", "attenuation_map", "effects"])
@@ -146,17 +176,19 @@ def test_odd_studies_are_drawn_from_whatever_file_their_tables_come(odd, name):
 
 
 @pytest.mark.parametrize("name", [name for name in DRAWN if name not in ("traces", "rasters")])
-def test_large_studies_are_drawn_with_counts_and_without_anything_outside_the_figure(many, name):
+def test_large_studies_are_drawn_with_counts_and_every_text_can_be_read(many, name):
     figure = DRAWN[name](many)
     assert re.search(COUNTS, texts(figure))
     figure.draw_without_rendering()
     width, height = figure.get_size_inches() * figure.dpi
     assert height / figure.dpi < 20
-    for artist in lettering(figure):
-        if artist.get_text().strip() and artist.get_visible():
-            box = artist.get_window_extent()
-            inside = box.x0 > -3 and box.y0 > -3 and box.x1 < width + 3 and box.y1 < height + 3
-            assert inside, f"{artist.get_text()!r} lies outside"
+    letters = lettering(figure)
+    for artist in letters:
+        box = artist.get_window_extent()
+        inside = box.x0 > -3 and box.y0 > -3 and box.x1 < width + 3 and box.y1 < height + 3
+        assert inside, f"{artist.get_text()!r} lies outside"
+    assert overlapping(letters) == []
+    assert narrow_panels(figure) == []
 
 
 def test_more_conditions_than_colours_still_differ():
@@ -324,6 +356,19 @@ def test_training_has_a_panel_per_model_and_its_baselines(tables):
         levels = {line.get_ydata()[0] for line in axis.lines if line.get_linestyle() == "--"}
         assert levels == set(rows["linear_loss"])
     assert "does not beat it" in texts(figure)
+
+
+def test_what_is_solved_for_without_steps_has_no_panel_among_networks(tables):
+    names = {"condition": "linear", "model": "linear", "step": 0}
+    linear = tables["training"].drop_duplicates(["dataset", "replicate"]).assign(**names)
+    both = pd.concat([linear, tables["training"]])
+    for training in (both, tables["training"]):
+        figure = plot_training(training, tables["models"], "raw", CONDITIONS)
+        assert len(figure.axes) == len(
+            tables["training"][["dataset", "condition", "model"]].drop_duplicates()
+        )
+    alone = plot_training(linear, tables["models"], "raw", CONDITIONS)
+    assert len(alone.axes) == linear["dataset"].nunique()
 
 
 def test_sorted_units_are_split_into_classes_that_add_up(tables):

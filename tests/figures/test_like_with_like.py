@@ -90,7 +90,7 @@ def test_the_ring_of_a_row_is_the_reference_on_its_recordings(tables, draw, name
     everywhere, easy = reference_mean(table, column)
     assert everywhere != pytest.approx(easy)
     np.testing.assert_allclose(rings(figure.axes[0]), [[everywhere, 1], [everywhere, 2], [easy, 3]])
-    assert "n = 2 to 4 recordings by condition" in figure.axes[0].get_title(loc="left")
+    assert "n = 2–4 recordings" in figure.axes[0].get_title(loc="left")
 
 
 def test_rings_of_quality_count_the_units_of_the_same_sortings(tables):

@@ -73,13 +73,17 @@ def plot_accuracy(units: pd.DataFrame, reference: str, condition: str) -> Figure
     norm = _amplitude_norm(pairs["peak_uv"])
     for axis, (dataset, sorter) in zip(axes, keys, strict=True):
         names = {"dataset": dataset, "sorter": sorter}
-        _draw_panel(axis, style.rows_of(pairs, names), norm)
-        _say_what_is_missing(
-            axis, style.rows_of(rows, names), style.rows_of(pairs, names), (reference, condition)
-        )
+        of_panel = style.rows_of(pairs, names)
+        _draw_panel(axis, of_panel, norm)
+        missing = _what_is_missing(style.rows_of(rows, names), (reference, condition))
+        if of_panel.empty:
+            style.say(axis, "\n".join(missing or ["no ground truth"]), style.WARNING)
+        elif missing:
+            _warn_above(axis, missing)
         axis.set_xlabel(_axis_label(reference))
         axis.set_ylabel(_axis_label(condition))
-        axis.set_title(_title(dataset, sorter, style.rows_of(pairs, names)))
+        pad = 5.0 if of_panel.empty else 5.0 + 9.5 * len(missing)
+        axis.set_title(_title(dataset, sorter, of_panel), pad=pad)
     if not pairs.empty:
         image = ScalarMappable(norm, COLOUR_MAP)
         bar = style.colour_bar(figure, image, axes, "Peak of the true unit (µV)")
@@ -120,9 +124,7 @@ def _draw_panel(axis: Axes, pairs: pd.DataFrame, norm: LogNorm) -> None:
     axis.set_yticks(ticks)
 
 
-def _say_what_is_missing(
-    axis: Axes, rows: pd.DataFrame, pairs: pd.DataFrame, names: tuple[str, str]
-) -> None:
+def _what_is_missing(rows: pd.DataFrame, names: tuple[str, str]) -> list[str]:
     lines = []
     for name in names:
         of_name = rows[rows["condition"] == name]
@@ -134,12 +136,20 @@ def _say_what_is_missing(
                 lines.append(f"{name}: {style.fate(status)}{count}")
         if of_name.empty:
             lines.append(f"{name}: not run")
-    if not lines and pairs.empty:
-        lines.append("no ground truth")
-    if lines and pairs.empty:
-        style.say(axis, "\n".join(lines), style.WARNING)
-    elif lines:
-        axis.text(0.02, 1.0, "\n".join(lines), color=style.WARNING, va="top", fontsize=7.5)
+    return lines
+
+
+def _warn_above(axis: Axes, lines: list[str]) -> None:
+    axis.annotate(
+        "\n".join(lines),
+        (0.0, 1.0),
+        xycoords="axes fraction",
+        xytext=(0.0, 4.0),
+        textcoords="offset points",
+        va="bottom",
+        fontsize=7.5,
+        color=style.WARNING,
+    )
 
 
 def _title(dataset: str, sorter: str, pairs: pd.DataFrame) -> str:

@@ -172,7 +172,7 @@ def _count_label(rows: pd.DataFrame) -> str:
         return "n = 0"
     if counts.min() == counts.max():
         return f"n = {style.counted(int(counts.iloc[0]), 'unit')}"
-    return f"n = {counts.min()} to {counts.max()} units by condition"
+    return f"n = {counts.min()}–{counts.max()} units"
 
 
 def _draw_panel(

@@ -16,6 +16,8 @@ from ephys_deepinterpolation.figures import layouts, style
 ALL = "all"
 MOST_COLOURS = 8
 SIGNIFICANT = 0.05
+BAND = "#f0f0f0"
+"""Behind every other condition, where each has several markers."""
 
 
 def effect_interval(row: pd.Series) -> tuple[float, float] | None:
@@ -150,15 +152,19 @@ def plot_spread(
     few = len(groups) <= MOST_COLOURS
     colours = dict(zip(groups, style.CONDITION_COLOURS, strict=False))
     markers = dict(zip(groups, style.CONDITION_MARKERS, strict=False))
-    each = 0.075 * min(len(groups), MOST_COLOURS) + 0.13
+    each = 0.085 * min(len(groups), MOST_COLOURS) + 0.1
     height = max(0.7, each * len(names)) + 0.8
     legend = 0.2 * -(-len(groups) // 4) if few else 0.0
     figure, axes = style.panels(len(endpoints), 3, height, extra_height=legend, sharey=True)
-    offsets = np.linspace(-0.36, 0.36, len(groups)) if len(groups) > 1 else np.zeros(1)
+    spread = 0.5 * (1 - 1 / len(groups))
+    offsets = np.linspace(-spread, spread, len(groups)) * 0.8
     for axis, endpoint in zip(axes, endpoints, strict=True):
         here = rows[rows["endpoint"] == endpoint]
         axis.axvline(0.0, color="black", linewidth=0.9, zorder=0)
         layouts.name_rows(axis, names)
+        axis.grid(visible=False)
+        for place in range(0, len(names), 2):
+            axis.axhspan(place - 0.5, place + 0.5, color=BAND, linewidth=0, zorder=-1)
         for _, row in here.iterrows():
             group = str(row[by])
             place = names.index(str(row["condition"])) + offsets[groups.index(group)]

@@ -31,6 +31,8 @@ RING: dict[str, Any] = {
 }
 LONGEST_TITLE = 17
 """Letters of a name that fit above a small panel."""
+LONGEST_CELL = 8
+"""Letters of ordinary size that fit below a cell."""
 
 
 def row_panels(
@@ -162,17 +164,17 @@ def start_at_zero(axis: Axes) -> None:
 
 
 def count_recordings(table: pd.DataFrame) -> str:
-    """Return ``2 recordings``, or ``1 to 2 recordings by condition`` where some exist for fewer."""
+    """Return ``2 recordings``, or ``1–2 recordings`` where some conditions exist for fewer."""
     each = table[[*RECORDING, "condition"]].drop_duplicates().groupby("condition").size()
     if each.min() == each.max():
         return style.counted(int(each.max()), "recording")
-    return f"{each.min()} to {each.max()} recordings by condition"
+    return f"{each.min()}–{each.max()} recordings"
 
 
 def note_recordings(axis: Axes, table: pd.DataFrame, title: str) -> None:
     """Title a panel, with the number of its recordings."""
-    size = 8.5 if len(title) <= 20 else 6.5
-    axis.set_title(f"{title}\nn = {count_recordings(table)}".strip(), fontsize=size)
+    text = f"{title}\nn = {count_recordings(table)}".strip()
+    axis.set_title(style.fitted(axis, text, 8.0), fontsize=8.0)
 
 
 def small_multiples(
@@ -293,7 +295,9 @@ def draw_cells(
                 color="white" if dark else "black",
             )
     axis.set_yticks(range(len(values)), [str(name) for name in values.index], fontsize=7.5)
-    axis.set_xticks(range(values.shape[1]), [str(name) for name in values.columns], fontsize=7)
+    columns = [str(name) for name in values.columns]
+    longest = max((len(line) for name in columns for line in name.split("\n")), default=0)
+    axis.set_xticks(range(len(columns)), columns, fontsize=7 if longest <= LONGEST_CELL else 5.5)
     axis.tick_params(length=0)
     for side in axis.spines.values():
         side.set_visible(False)

@@ -86,11 +86,11 @@ def _draw(
     axis.set_xscale("log")
     axis.set_yscale("log")
     for side in (axis.xaxis, axis.yaxis):
-        style.log_ticks(side)
+        style.log_ticks(side, (1.0,) if limits[1] / limits[0] > 30 else (1.0, 2.0, 5.0))
     axis.tick_params(labelsize=6.5)
     axis.set_xlim(*limits)
     axis.set_ylim(*limits)
     lost = int((~is_matched & rows["unit"].notna()).sum())
     new = int((~is_matched & rows["unit"].isna()).sum())
     text = f"{style.counted(int(is_matched.sum()), 'pair')}\n{lost} lost, {new} new"
-    axis.text(0.04, 0.97, text, transform=axis.transAxes, va="top", fontsize=6.5)
+    layouts.note_count(axis, text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,11 +10,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, NullLocator
 
 from ephys_deepinterpolation.figures import layouts, style
 
 EXPECTED = "gaussian_per_channel_s"
+LINEAR_BELOW = 0.01
+"""Crossings per channel and second below which their axis is linear."""
 
 
 @style.styled
@@ -65,14 +68,10 @@ def plot_phantoms(
                 color="black",
                 linestyle="none",
             )
-        largest = float(rows[present].astype(float).max().max())
-        axis.set_xlim(-0.05 * (largest or 1.0), 1.1 * (largest or 1.0))
-        axis.xaxis.set_major_locator(MaxNLocator(3))
-        axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        _scale(axis, float(rows[present].astype(float).max().max()))
         axis.set_xlabel(
             f"Crossings of {threshold:g} deviations\nper channel and second", fontsize=7
         )
-        axis.tick_params(axis="x", labelsize=5.5)
     for axis in axes:
         layouts.name_rows(axis, names, reference)
     handles: list[Line2D] = []
@@ -84,6 +83,19 @@ def plot_phantoms(
     rings = layouts.ring_handles(reference, names)
     style.outside_legend(figure, [*handles, *rings], columns=4)
     return figure
+
+
+def _scale(axis: Axes, largest: float) -> None:
+    """Let x be logarithmic, but linear around 0: some conditions have none, others hundreds."""
+    largest = max(largest, LINEAR_BELOW)
+    axis.set_xscale("symlog", linthresh=LINEAR_BELOW)
+    axis.set_xlim(-0.3 * LINEAR_BELOW, 2 * largest)
+    decades = math.ceil(math.log10(largest / LINEAR_BELOW))
+    ticks = [LINEAR_BELOW * 10.0**decade for decade in range(decades + 1)]
+    axis.set_xticks([0.0, *ticks[:: 1 if decades < 4 else 2]])
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.xaxis.set_minor_locator(NullLocator())
+    axis.tick_params(axis="x", labelsize=6.5)
 
 
 def _draw_sortings(

@@ -51,13 +51,20 @@ def plot_rounding(
         layouts.name_rows(axis, names, reference)
         layouts.start_at_zero(axis)
         axis.set_xlabel(label, fontsize=7.5)
-    bits = ", ".join(
-        f"{dataset}: {rows['gain_uv_per_bit'].astype(float).iloc[0]:.3g}"
-        for dataset, rows in rounding.groupby("dataset", sort=False)
-    )
     figure.suptitle(
-        style.wrapped(f"Rounding to integers, µV per bit: {bits}", 90), x=0.01, ha="left"
+        style.wrapped(f"Rounding to integers, µV per bit: {_bits(rounding)}", 90), x=0.01, ha="left"
     )
     layouts.note_recordings(axes[0], table, "")
     style.outside_legend(figure, layouts.ring_handles(reference, names))
     return figure
+
+
+def _bits(rounding: pd.DataFrame) -> str:
+    """Return what a bit is, once where it is the same in all datasets."""
+    of_dataset = {
+        str(dataset): f"{rows['gain_uv_per_bit'].astype(float).iloc[0]:.3g}"
+        for dataset, rows in rounding.groupby("dataset", sort=False)
+    }
+    if len(set(of_dataset.values())) == 1:
+        return next(iter(of_dataset.values()))
+    return ", ".join(f"{dataset}: {bit}" for dataset, bit in of_dataset.items())

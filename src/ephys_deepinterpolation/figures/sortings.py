@@ -100,11 +100,9 @@ def plot_sortings(
         axis.grid(visible=False)
         drawn += labels
         overlaps = overlaps or overlap
-        axis.set_title(f"{sorter}\n{dataset}")
-    for axis, (dataset, _) in zip(axes, keys, strict=True):
-        of_dataset = table.loc[table["dataset"] == dataset, ["sorted_units", "true_units"]]
-        largest = np.nanmax(of_dataset.to_numpy(float, na_value=np.nan), initial=1.0)
-        axis.set_xlim(0, 1.25 * float(largest))
+        axis.set_title(style.fitted(axis, f"{sorter}\n{dataset}"))
+        units = rows[["sorted_units", "true_units"]].to_numpy(float, na_value=np.nan)
+        axis.set_xlim(0, 1.35 * float(np.nanmax(units, initial=1.0)))
     present = [status for status in LETTERS if (sortings["status"] == status).any()]
     if several and present:
         letters = (f"{LETTERS[status]} {style.fate(status)}" for status in present)

@@ -33,6 +33,12 @@ MOST_PANELS = 8
 LETTERS_ACROSS = 115
 """Letters of a legend that fit side by side."""
 
+LETTER = 0.56
+"""Width of a letter, of its size, on average."""
+
+MARGIN = 0.5
+"""Room between panels for labels of axes, inches."""
+
 REFERENCE_COLOUR = "#4d4d4d"
 MUTED = "#767676"
 WARNING = "#a33c00"
@@ -322,6 +328,25 @@ def spread_scale(axis: Axes, values: Iterable[float]) -> None:
     else:
         axis.set_xlim(0.0, 1.1 * high)
         axis.xaxis.set_major_formatter(FuncFormatter(_plain_number))
+
+
+def fitted(axis: Axes, text: str, size: float = 8.5) -> str:
+    """Return a text broken into lines that are no wider than their panel.
+
+    Parameters
+    ----------
+    axis : Axes
+        A panel of a grid, which its place there gives the width of.
+    text : str
+        Its own line breaks stay.
+    size : float
+        Of the letters, points.
+    """
+    place, figure = axis.get_subplotspec(), axis.get_figure(root=True)
+    columns = 1 if place is None else place.get_gridspec().ncols
+    width = FULL_WIDTH if figure is None else figure.get_figwidth()
+    letters = int((width / columns - MARGIN) * 72 / (LETTER * size))
+    return "\n".join(wrapped(line, letters) for line in text.split("\n"))
 
 
 def wrapped(name: str, width: int = 13) -> str:

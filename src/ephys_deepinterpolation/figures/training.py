@@ -72,7 +72,8 @@ def plot_training(
     Parameters
     ----------
     training : DataFrame, one row per evaluation
-        The table `training`; losses in units of the input's variance.
+        The table `training`; losses in units of the input's variance. Linear interpolation,
+        which is solved for in no step, has no panel of its own.
     models : DataFrame, one row per trained model
         The table `models`, with the losses of linear interpolation and of the best constant, and
         the noise floor.
@@ -89,6 +90,9 @@ def plot_training(
     if training.empty:
         return style.notice("No model was trained.")
     known = style.study_conditions(training, conditions)
+    stepped = training.groupby(MODEL)["step"].transform("max") > 0
+    if stepped.any():
+        training = training[stepped]
     colours = style.condition_colours(known, reference)
     if len(training[MODEL].drop_duplicates()) > MOST_MODELS:
         training, models = _pool_datasets(training), _pool_datasets(models)
@@ -105,7 +109,8 @@ def plot_training(
         replicates = style.counted(
             style.rows_of(training, names)["replicate"].nunique(), "recording"
         )
-        axis.set_title(f"{model} for {condition}\n{dataset}, n = {replicates}", pad=14)
+        title = f"{model} for {condition}\n{dataset}, n = {replicates}"
+        axis.set_title(style.fitted(axis, title), pad=14)
     style.outside_legend(figure, _legend_handles())
     return figure
 
