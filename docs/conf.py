@@ -41,24 +41,27 @@ RULES = Path(__file__).parents[1] / "workflow/rules"
 
 
 def _copy_notebooks(app):
-    """Put the notebooks, and the study that one of them reads, where Sphinx finds pages.
+    """Put the notebooks where Sphinx finds pages.
 
     What earlier runs of the notebooks wrote there goes; times are kept, so that what has not
     changed is not run again.
     """
     copies = Path(app.srcdir) / "notebooks"
     shutil.rmtree(copies, ignore_errors=True)
-    shutil.copytree(NOTEBOOKS / "study", copies / "study")
+    copies.mkdir()
     for notebook in NOTEBOOKS.glob("*.ipynb"):
         shutil.copy2(notebook, copies)
 
 
 def _link_to_pages(app, page, source):
-    """Let links to files outside of this folder, which a Git host follows, lead to pages."""
+    """Let links to files outside of this folder, which a Git host follows, lead to pages.
+
+    A notebook that reads the published study finds it from its copy, too.
+    """
     source[0] = re.sub(r"\]\(\.\./config/README\.md", "](configuration.md", source[0])
     source[0] = source[0].replace("](../notebooks/", "](notebooks/")
     if page.startswith("notebooks/"):
-        source[0] = source[0].replace("](../docs/", "](../")
+        source[0] = source[0].replace("../docs/", "../")
 
 
 def _list_rules(app, page, source):

@@ -8,7 +8,6 @@ from importlib import import_module
 import pandas as pd
 import pytest
 import yaml
-from snakemake.utils import update_config
 
 import ephys_deepinterpolation
 from ephys_deepinterpolation.configuration import read_study
@@ -106,17 +105,11 @@ def test_links_lead_to_what_exists(notebook):
 
 
 def test_the_study_that_is_read_is_like_one_of_today():
-    study = PROJECT / "notebooks/study"
+    study = PROJECT / "docs/study"
     effects = pd.read_parquet(study / "tables/effects.parquet")
     assert list(effects.columns) == COLUMNS
     verdict = json.loads((study / "verdict.json").read_text())
     today = example_verdict(example_tables())
     assert verdict.keys() >= today.keys()
     assert verdict["verdicts"][0].keys() == today["verdicts"][0].keys()
-    read_study(with_defaults(yaml.safe_load((study / "study.yaml").read_text())), SCHEMAS)
-
-
-def with_defaults(own):
-    settings = yaml.safe_load((PROJECT / "config/config.yaml").read_text())
-    update_config(settings, own)
-    return settings
+    read_study(yaml.safe_load((study / "config.yaml").read_text()), SCHEMAS)
