@@ -1,4 +1,5 @@
 import matplotlib as mpl
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
@@ -25,6 +26,20 @@ def test_saving_twice_gives_the_same_bytes(tmp_path, suffix):
     second = style.save(simple_figure(), tmp_path / f"second{suffix}")
     assert first.read_bytes() == second.read_bytes()
     assert b"date" not in first.read_bytes().lower()
+
+
+def test_an_error_of_the_layout_in_the_last_digit_changes_no_byte(tmp_path):
+    def drawn(nudged):
+        figure, axes = style.panels(3, 3, 2.0)
+        figure.get_layout_engine().execute(figure)
+        figure.set_layout_engine("none")
+        for axis in axes:
+            axis.plot([0, 1], [0, 1])
+            bounds = axis.get_position().bounds
+            axis.set_position([np.nextafter(bound, 1) if nudged else bound for bound in bounds])
+        return style.save(figure, tmp_path / f"{nudged}.svg").read_bytes()
+
+    assert drawn(nudged=True) == drawn(nudged=False)
 
 
 def test_an_unknown_suffix_is_refused(tmp_path):

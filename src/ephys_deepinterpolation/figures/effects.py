@@ -78,7 +78,7 @@ def plot_effects(
     -------
     Figure
         A panel per endpoint, a row per condition: marker and 95 % interval, and both as numbers;
-        filled where Holm's p is below 0.05.
+        filled where p is below 0.05, Holm's for primary endpoints.
     """
     rows = in_scope(effects, datasets=False, sorters=False)
     if rows.empty or rows["effect"].isna().all():
@@ -107,7 +107,7 @@ def plot_effects(
     style.outside_legend(
         figure,
         [
-            Line2D([], [], color="black", marker="o", linestyle="-", label="Holm's p < 0.05"),
+            Line2D([], [], color="black", marker="o", label="p < 0.05 (primary: Holm's)"),
             Line2D(
                 [],
                 [],
@@ -210,8 +210,8 @@ def _draw_effect(axis: Axes, row: pd.Series, place: int, colour: str, marker: st
         marker=marker,
         color=colour,
         markerfacecolor=colour if clear else "white",
-        markersize=5,
-        markeredgewidth=1.2,
+        markersize=6.5,
+        markeredgewidth=1.0,
     )
     digits = _digits(row)
     bounds = "no interval"

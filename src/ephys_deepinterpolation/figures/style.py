@@ -131,8 +131,25 @@ def save(figure: Figure, path: str | Path, dpi: float = 200.0) -> Path:
     if path.suffix not in METADATA:
         raise ValueError(f"{path.name}: a figure is saved as {', '.join(METADATA)}")
     with applied(), whole_file(path) as unfinished:
+        _settle(figure)
         figure.savefig(unfinished, dpi=dpi, metadata=METADATA[path.suffix])
     return path
+
+
+def _settle(figure: Figure) -> None:
+    """Lay a figure out for good, and round where its panels are.
+
+    The solver of the layout may err in the last digit, otherwise from run to run, and an SVG names
+    its panels by all digits.
+    """
+    layout = figure.get_layout_engine()
+    if layout is not None:
+        layout.execute(figure)
+        figure.set_layout_engine("none")
+    for axis in figure.axes:
+        for which in ("original", "active"):
+            bounds = axis.get_position(original=which == "original").bounds
+            axis.set_position(tuple(np.round(bounds, 6)), which=which)
 
 
 def in_order(values: Iterable[object], first: Sequence[str] | None = None) -> list[str]:
