@@ -56,7 +56,9 @@ def study(tmp_path_factory):
         }
         for name in (*REFUSED, *WORKING)
     }
-    project = project_in(folder / "study", study__datasets=datasets)
+    project = project_in(
+        folder / "study", study__datasets=datasets, artifacts__sort_noise_alone=False
+    )
     return project, snakemake(project, "--cores", "2")
 
 

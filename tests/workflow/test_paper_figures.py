@@ -3,8 +3,10 @@
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
+from snakemake.utils import update_config
 
 from projects import PROJECT, project_in, said, snakemake
 
@@ -14,6 +16,8 @@ PAGES = {
     "effects": "index.md",
     "effects_by_dataset": "by_noise_and_sorter.md",
     "effects_by_sorter": "by_noise_and_sorter.md",
+    "rulers/effects_by_dataset": "rulers.md",
+    "rulers/effects_by_sorter": "rulers.md",
 }
 
 
@@ -41,6 +45,25 @@ def test_the_text_shows_a_table_as_it_is_written_from_the_effects(redrawn, name,
     assert (redrawn / f"{name}.md").read_text() in (PUBLISHED / page).read_text()
 
 
-def test_the_published_configuration_is_that_of_the_tables():
-    study = yaml.safe_load((PUBLISHED / "config.yaml").read_text())["study"]
-    assert study["reference"] in study["conditions"]
+@pytest.mark.parametrize(
+    ("published", "given"),
+    [("config.yaml", ["study"]), ("rulers/config.yaml", ["study", "rulers"])],
+)
+def test_the_published_configuration_is_what_the_named_files_give(published, given):
+    whole = yaml.safe_load((PROJECT / "config/config.yaml").read_text())
+    for name in given:
+        update_config(whole, yaml.safe_load((PROJECT / f"config/{name}.yaml").read_text()))
+    assert yaml.safe_load((PUBLISHED / published).read_text()) == whole
+
+
+@pytest.mark.parametrize("part", [".", "rulers"])
+def test_the_effects_are_of_the_published_configuration(part):
+    study = yaml.safe_load((PUBLISHED / part / "config.yaml").read_text())["study"]
+    effects = pd.read_parquet(PUBLISHED / part / "tables/effects.parquet")
+    assert set(effects["condition"]) == {*study["conditions"]} - {study["reference"]}
+    of_datasets = effects[effects["dataset"].isin(study["datasets"])]
+    found = of_datasets.groupby("dataset")["condition"].agg(set).to_dict()
+    assert found == {
+        name: {*dataset["conditions"]} - {study["reference"]}
+        for name, dataset in study["datasets"].items()
+    }

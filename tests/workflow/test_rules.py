@@ -25,7 +25,7 @@ OTHERS = {
     *("simulate_templates", "simulate_recording", "install_environment", "try_condition"),
     *("fetch_model", "publish_model"),
     *("tabulate_transfer", "clean", "environments", "write_card"),
-    *("draw_paper", "draw_paper_accuracy", "tabulate_paper"),
+    *("draw_paper", "draw_paper_accuracy", "tabulate_paper", "tabulate_paper_rulers"),
 }
 
 

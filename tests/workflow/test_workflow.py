@@ -150,23 +150,23 @@ def test_snakemakes_own_report_can_be_written(finished):
 
 def test_a_run_whose_job_and_then_itself_were_killed_ends_with_the_same_tables(finished, tmp_path):
     folder = project_in(tmp_path / "killed")
-    first = start(folder, "--cores", "1")
+    first = start(folder, "tables", "--cores", "1")
     os.kill(wait_for(lambda: job_running(first, "train")).pid, signal.SIGKILL)
     assert first.wait(timeout=120) != 0
-    assert not (folder / "results/report.html").exists()
+    assert not (folder / "results/verdict.json").exists()
 
-    second = start(folder, "--cores", "1")
+    second = start(folder, "tables", "--cores", "1")
     orphan = wait_for(lambda: job_running(second, "sort"))
     second.kill()
     second.wait()
     wait_for(lambda: not orphan.is_running())
 
-    locked = snakemake(folder, "--cores", "1")
+    locked = snakemake(folder, "tables", "--cores", "1")
     assert locked.returncode != 0
     assert "--unlock" in said(locked)
     assert snakemake(folder, "--unlock").returncode == 0
     # One core where the undisturbed run had two: how many must not matter either.
-    last = snakemake(folder, "--cores", "1")
+    last = snakemake(folder, "tables", "--cores", "1")
     assert last.returncode == 0, said(last)
     assert_same_tables(folder, finished)
     verdicts = [each / "results/verdict.json" for each in (folder, finished)]

@@ -75,7 +75,24 @@ rule tabulate_paper:
         "../scripts/tabulate_effects.py"
 
 
+use rule tabulate_paper as tabulate_paper_rulers with:
+    input:
+        effects=project_file("docs/study/rulers/tables/effects.parquet"),
+        verdict=project_file("docs/study/rulers/verdict.json"),
+    output:
+        "results/paper/rulers/effects.md",
+        "results/paper/rulers/effects_by_dataset.md",
+        "results/paper/rulers/effects_by_sorter.md",
+    log:
+        "results/logs/paper/rulers.log",
+    params:
+        conditions=published_rulers.get("conditions"),
+    message:
+        "Write the effects of the published rulers as tables"
+
+
+published_effects = [*rules.tabulate_paper.output, *rules.tabulate_paper_rulers.output]
 all_published = [
     *on_paper(published_figures),
-    *(rules.tabulate_paper.output if published_figures else []),
+    *(published_effects if published_figures else []),
 ]

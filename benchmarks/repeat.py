@@ -1,0 +1,74 @@
+"""Hold two runs of a study against each other: another processor rounds otherwise.
+
+    python benchmarks/repeat.py docs/study/tables docs/study/rulers/tables
+
+Of each recording and condition that both runs sorted: how many sortings are alike in every true
+unit's accuracy, how many units were sorted, and how far the accuracies of true units lie apart.
+"""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from ephys_deepinterpolation.report.tables import markdown
+
+SORTING = ["dataset", "replicate", "condition", "sorter", "repeat"]
+APART = 0.1
+"""Difference of two accuracies that counts as another result."""
+
+
+def shared_units(folders: list[Path]) -> pd.DataFrame:
+    """Return one row per true unit that both runs have, with `first` and `second` accuracy."""
+    first, second = (
+        pd.read_parquet(folder / "units.parquet")
+        .query("not background")
+        .set_index([*SORTING, "unit"])["accuracy"]
+        for folder in folders
+    )
+    return pd.DataFrame({"first": first, "second": second}).dropna().reset_index()
+
+
+def shared_sortings(folders: list[Path]) -> pd.DataFrame:
+    """Return one row per sorting that both runs have, with `first` and `second` number of units."""
+    first, second = (
+        pd.read_parquet(folder / "sortings.parquet").set_index(SORTING)["sorted_units"]
+        for folder in folders
+    )
+    return pd.DataFrame({"first": first, "second": second}).dropna().reset_index()
+
+
+def compare(units: pd.DataFrame, sortings: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per sorter."""
+    apart = units.assign(apart=(units["second"] - units["first"]).abs())
+    found = apart[(apart["first"] > 0) | (apart["second"] > 0)]
+    rows = []
+    for sorter, of_sorter in apart.groupby("sorter", sort=False):
+        numbers = sortings[sortings["sorter"] == sorter]
+        alike = of_sorter.groupby(SORTING)["apart"].max() == 0
+        of_found = found[found["sorter"] == sorter]
+        rows.append(
+            {
+                "sorter": sorter,
+                "sortings": len(alike),
+                "alike": int(alike.sum()),
+                "sorted units, first": f"{numbers['first'].astype(float).mean():.1f}",
+                "second": f"{numbers['second'].astype(float).mean():.1f}",
+                "true units found in either": len(of_found),
+                f"of these apart by more than {APART:g}": int((of_found["apart"] > APART).sum()),
+                "mean accuracy, first": f"{of_sorter['first'].mean():.3f}",
+                "second ": f"{of_sorter['second'].mean():.3f}",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("tables", nargs=2, type=Path, help="folder of a run's tables")
+    folders = parser.parse_args().tables
+    table = compare(shared_units(folders), shared_sortings(folders))
+
+    print(markdown(table))
