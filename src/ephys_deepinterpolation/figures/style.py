@@ -30,6 +30,9 @@ FULL_WIDTH = 7.2
 MOST_PANELS = 8
 """Pairs of dataset and sorter that get a panel each; datasets are pooled beyond."""
 
+VECTOR_DPI = 72.0
+"""Dots per inch at which matplotlib lays out letters of SVG and PDF."""
+
 LETTERS_ACROSS = 115
 """Letters of a legend that fit side by side."""
 
@@ -131,21 +134,23 @@ def save(figure: Figure, path: str | Path, dpi: float = 200.0) -> Path:
     if path.suffix not in METADATA:
         raise ValueError(f"{path.name}: a figure is saved as {', '.join(METADATA)}")
     with applied(), whole_file(path) as unfinished:
-        _settle(figure)
+        _settle(figure, dpi if path.suffix == ".png" else VECTOR_DPI)
         figure.savefig(unfinished, dpi=dpi, metadata=METADATA[path.suffix])
     return path
 
 
-def _settle(figure: Figure) -> None:
-    """Lay a figure out for good, and round where its panels are.
+def _settle(figure: Figure, dpi: float) -> None:
+    """Lay a figure out for good, with letters as wide as at `dpi`, and round where its panels are.
 
     The solver of the layout may err in the last digit, otherwise from run to run, and an SVG names
     its panels by all digits.
     """
     layout = figure.get_layout_engine()
     if layout is not None:
+        given, figure.dpi = figure.dpi, dpi
         layout.execute(figure)
         figure.set_layout_engine("none")
+        figure.dpi = given
     for axis in figure.axes:
         for which in ("original", "active"):
             bounds = axis.get_position(original=which == "original").bounds
