@@ -52,12 +52,12 @@ def compare(units: pd.DataFrame, sortings: pd.DataFrame) -> pd.DataFrame:
                 "sorter": sorter,
                 "sortings": len(alike),
                 "alike": int(alike.sum()),
-                "sorted units, first": f"{numbers['first'].astype(float).mean():.1f}",
-                "second": f"{numbers['second'].astype(float).mean():.1f}",
-                "true units found in either": len(of_found),
+                "sorted units": f"{numbers['first'].astype(float).mean():.1f}",
+                "sorted units, again": f"{numbers['second'].astype(float).mean():.1f}",
+                "true units found in either run": len(of_found),
                 f"of these apart by more than {APART:g}": int((of_found["apart"] > APART).sum()),
-                "mean accuracy, first": f"{of_sorter['first'].mean():.3f}",
-                "second ": f"{of_sorter['second'].mean():.3f}",
+                "mean accuracy": f"{of_sorter['first'].mean():.3f}",
+                "mean accuracy, again": f"{of_sorter['second'].mean():.3f}",
             }
         )
     return pd.DataFrame(rows)
@@ -69,6 +69,4 @@ if __name__ == "__main__":
     )
     parser.add_argument("tables", nargs=2, type=Path, help="folder of a run's tables")
     folders = parser.parse_args().tables
-    table = compare(shared_units(folders), shared_sortings(folders))
-
-    print(markdown(table))
+    print(markdown(compare(shared_units(folders), shared_sortings(folders))))
