@@ -7,10 +7,13 @@ unit's accuracy, how many units were sorted, and how far the accuracies of true 
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from ephys_deepinterpolation.figures.style import asked_units
+from ephys_deepinterpolation.files import read_table
 from ephys_deepinterpolation.report.tables import markdown
 
 SORTING = ["dataset", "replicate", "condition", "sorter", "repeat"]
@@ -18,23 +21,9 @@ APART = 0.1
 """Difference of two accuracies that counts as another result."""
 
 
-def shared_units(folders: list[Path]) -> pd.DataFrame:
-    """Return one row per true unit that both runs have, with `first` and `second` accuracy."""
-    first, second = (
-        pd.read_parquet(folder / "units.parquet")
-        .query("not background")
-        .set_index([*SORTING, "unit"])["accuracy"]
-        for folder in folders
-    )
-    return pd.DataFrame({"first": first, "second": second}).dropna().reset_index()
-
-
-def shared_sortings(folders: list[Path]) -> pd.DataFrame:
-    """Return one row per sorting that both runs have, with `first` and `second` number of units."""
-    first, second = (
-        pd.read_parquet(folder / "sortings.parquet").set_index(SORTING)["sorted_units"]
-        for folder in folders
-    )
+def shared(tables: Sequence[pd.DataFrame], keys: list[str], column: str) -> pd.DataFrame:
+    """Return one row per key that both runs have, with the `first` and the `second` value."""
+    first, second = (table.set_index(keys)[column] for table in tables)
     return pd.DataFrame({"first": first, "second": second}).dropna().reset_index()
 
 
@@ -69,4 +58,7 @@ if __name__ == "__main__":
     )
     parser.add_argument("tables", nargs=2, type=Path, help="folder of a run's tables")
     folders = parser.parse_args().tables
-    print(markdown(compare(shared_units(folders), shared_sortings(folders))))
+    units = [asked_units(read_table(folder / "units.parquet")) for folder in folders]
+    sortings = [read_table(folder / "sortings.parquet") for folder in folders]
+    of_units = shared(units, [*SORTING, "unit"], "accuracy")
+    print(markdown(compare(of_units, shared(sortings, SORTING, "sorted_units"))))

@@ -3,20 +3,17 @@
 from pathlib import Path
 
 import pytest
-import yaml
-from snakemake.utils import update_config
 
+from configurations import laid_over_the_default
 from ephys_deepinterpolation.configuration import read_study
 
 REPOSITORY = Path(__file__).parents[1]
-FILES = ("config/config.yaml", "config/paper.yaml", "config/presets/sorters.yaml")
+FILES = ("paper.yaml", "presets/sorters.yaml")
 
 
 @pytest.fixture(scope="module")
 def study():
-    config: dict = {}
-    for name in FILES:
-        update_config(config, yaml.safe_load((REPOSITORY / name).read_text()))
+    config = laid_over_the_default(*FILES)
     return read_study(config, REPOSITORY / "workflow/schemas", ", ".join(FILES))
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from snakemake.utils import update_config
 
+from configurations import laid_over_the_default
 from projects import PROJECT, project_in, said, snakemake
 
 PUBLISHED = PROJECT / "docs/study"
@@ -47,13 +47,11 @@ def test_the_text_shows_a_table_as_it_is_written_from_the_effects(redrawn, name,
 
 @pytest.mark.parametrize(
     ("published", "given"),
-    [("config.yaml", ["study"]), ("rulers/config.yaml", ["study", "rulers"])],
+    [("config.yaml", ["study.yaml"]), ("rulers/config.yaml", ["study.yaml", "rulers.yaml"])],
 )
 def test_the_published_configuration_is_what_the_named_files_give(published, given):
-    whole = yaml.safe_load((PROJECT / "config/config.yaml").read_text())
-    for name in given:
-        update_config(whole, yaml.safe_load((PROJECT / f"config/{name}.yaml").read_text()))
-    assert yaml.safe_load((PUBLISHED / published).read_text()) == whole
+    whole = yaml.safe_load((PUBLISHED / published).read_text())
+    assert whole == laid_over_the_default(*given)
 
 
 @pytest.mark.parametrize("part", [".", "rulers"])

@@ -85,8 +85,6 @@ use rule tabulate_paper as tabulate_paper_rulers with:
         "results/paper/rulers/effects_by_sorter.md",
     log:
         "results/logs/paper/rulers.log",
-    params:
-        conditions=published_rulers.get("conditions"),
     message:
         "Write the effects of the published rulers as tables"
 

@@ -5,11 +5,6 @@ published_figures = sorted(path.stem for path in published.glob("figures/*.svg")
 published_study = (
     load_configfile(published / "config.yaml")["study"] if published_figures else {}
 )
-published_rulers = (
-    load_configfile(published / "rulers/config.yaml")["study"]
-    if published_figures
-    else {}
-)
 
 
 def published_table(name):

@@ -170,9 +170,7 @@ def _count_label(rows: pd.DataFrame) -> str:
     counts = judged.groupby("condition", sort=False).size()
     if counts.empty:
         return "n = 0"
-    if counts.min() == counts.max():
-        return f"n = {style.counted(int(counts.iloc[0]), 'unit')}"
-    return f"n = {counts.min()}–{counts.max()} units"
+    return f"n = {style.counted_range(counts, 'unit')}"
 
 
 def _draw_panel(

@@ -32,6 +32,11 @@ def effect_interval(row: pd.Series) -> tuple[float, float] | None:
     return low, high
 
 
+def effect_decimals(row: pd.Series) -> int:
+    """Return the decimals that an effect and its interval, if it has one, need."""
+    return style.decimals(max((float(row["effect"]), *(effect_interval(row) or ())), key=abs))
+
+
 def in_scope(effects: pd.DataFrame, datasets: bool, sorters: bool) -> pd.DataFrame:
     """Return the effects of one scope.
 
@@ -156,8 +161,8 @@ def plot_spread(
     height = max(0.7, each * len(names)) + 0.8
     legend = 0.2 * -(-len(groups) // 4) if few else 0.0
     figure, axes = style.panels(len(endpoints), 3, height, extra_height=legend, sharey=True)
-    spread = 0.5 * (1 - 1 / len(groups))
-    offsets = np.linspace(-spread, spread, len(groups)) * 0.8
+    spread = 0.4 * (1 - 1 / len(groups))
+    offsets = np.linspace(-spread, spread, len(groups))
     for axis, endpoint in zip(axes, endpoints, strict=True):
         here = rows[rows["endpoint"] == endpoint]
         axis.axvline(0.0, color="black", linewidth=0.9, zorder=0)
@@ -213,7 +218,7 @@ def _draw_effect(axis: Axes, row: pd.Series, place: int, colour: str, marker: st
         markersize=6.5,
         markeredgewidth=1.0,
     )
-    digits = _digits(row)
+    digits = effect_decimals(row)
     bounds = "no interval"
     if interval is not None:
         low, high = (style.signed(bound, digits) for bound in interval)
@@ -231,12 +236,6 @@ def _beside(axis: Axes, place: int, text: str, colour: str) -> None:
         fontsize=6.5,
         color=colour,
     )
-
-
-def _digits(row: pd.Series) -> int:
-    """Return the decimals that an effect and its interval need."""
-    ends = [abs(_number(row[name])) for name in ("effect", "low", "high")]
-    return style.decimals(max((end for end in ends if np.isfinite(end)), default=0.0))
 
 
 def _finish(axis: Axes, rows: pd.DataFrame, endpoint: str, reference: str | None) -> None:
@@ -258,8 +257,7 @@ def _sizes(rows: pd.DataFrame) -> str:
     for column, noun in (("units", "unit"), ("recordings", "recording")):
         numbers = rows[column].dropna().astype(int)
         if len(numbers) and numbers.max() > 0:
-            low, high = int(numbers.min()), int(numbers.max())
-            parts.append(style.counted(high, noun) if low == high else f"{low}–{high} {noun}s")
+            parts.append(style.counted_range(numbers, noun))
     return "n = " + ", ".join(parts) if parts else ""
 
 

@@ -166,9 +166,7 @@ def start_at_zero(axis: Axes) -> None:
 def count_recordings(table: pd.DataFrame) -> str:
     """Return ``2 recordings``, or ``1–2 recordings`` where some conditions exist for fewer."""
     each = table[[*RECORDING, "condition"]].drop_duplicates().groupby("condition").size()
-    if each.min() == each.max():
-        return style.counted(int(each.max()), "recording")
-    return f"{each.min()}–{each.max()} recordings"
+    return style.counted_range(each, "recording")
 
 
 def note_recordings(axis: Axes, table: pd.DataFrame, title: str) -> None:

@@ -394,6 +394,12 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def counted_range(numbers: pd.Series, noun: str) -> str:
+    """Return ``3 units``, or ``1–3 units`` where the numbers differ."""
+    low, high = int(numbers.min()), int(numbers.max())
+    return counted(high, noun) if low == high else f"{low}–{high} {noun}s"
+
+
 def broken(status: pd.Series) -> pd.Series:
     """Return which sortings came to no end: failed, timed out or out of memory."""
     return ~status.isin(["ok", "empty"])

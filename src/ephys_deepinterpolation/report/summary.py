@@ -7,8 +7,13 @@ from typing import Any
 
 import pandas as pd
 
-from ephys_deepinterpolation.figures.effects import SIGNIFICANT, effect_interval, in_scope
-from ephys_deepinterpolation.figures.style import decimals, in_order, signed
+from ephys_deepinterpolation.figures.effects import (
+    SIGNIFICANT,
+    effect_decimals,
+    effect_interval,
+    in_scope,
+)
+from ephys_deepinterpolation.figures.style import in_order, signed
 from ephys_deepinterpolation.report.tables import markdown
 
 
@@ -58,7 +63,7 @@ def _cell(rows: pd.DataFrame) -> str:
     row = rows.iloc[0]
     interval = effect_interval(row)
     numbers = [float(row["effect"]), *(interval or ())]
-    digits = decimals(max(numbers, key=abs))
+    digits = effect_decimals(row)
     effect, *bounds = (signed(number, digits) for number in numbers)
     text = "{} ({} to {})".format(effect, *bounds) if bounds else effect
     p = row["p_holm"]
